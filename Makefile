@@ -1,0 +1,57 @@
+# What a developer or operator types. Each target installs what it needs (scripts/bootstrap).
+PREFIX ?= /usr/local
+DESTDIR ?=
+SWIFT ?= swift
+RELEASE = -c release --static-swift-stdlib
+
+.PHONY: run build debug test test-swift test-integration simulate bench demo format lint install clean
+
+run: build
+	.build/release/weir
+
+build: bootstrap
+	$(SWIFT) build $(RELEASE) --product weir
+	$(SWIFT) build $(RELEASE) --product weirctl
+
+# Unit tests, the simulator's full count of seeds, then the built binary on real sockets.
+test: test-swift simulate test-integration
+
+test-swift: bootstrap
+	$(SWIFT) test --parallel
+
+simulate: bootstrap
+	scripts/simulate
+
+test-integration: build
+	scripts/bootstrap tests
+	Tests/run-integration
+
+bench: build
+	scripts/bootstrap bench
+	Benchmarks/run
+
+demo: build
+	scripts/bootstrap tests
+	scripts/demo
+
+format:
+	$(SWIFT) format --in-place --recursive Sources Tests Package.swift
+
+lint: bootstrap
+	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
+	scripts/lint
+
+install: build
+	install -D -m 0755 .build/release/weir $(DESTDIR)$(PREFIX)/bin/weir
+	install -D -m 0755 .build/release/weirctl $(DESTDIR)$(PREFIX)/bin/weirctl
+	install -D -m 0644 config/weir.yaml $(DESTDIR)/etc/weir/weir.yaml
+	install -D -m 0644 config/known-leaker.yaml $(DESTDIR)/etc/weir/known-leaker.yaml
+	install -D -m 0644 systemd/weir.service $(DESTDIR)$(PREFIX)/lib/systemd/system/weir.service
+	sed -i 's|/usr/local/bin/|$(PREFIX)/bin/|' $(DESTDIR)$(PREFIX)/lib/systemd/system/weir.service
+
+clean:
+	$(SWIFT) package clean
+
+.PHONY: bootstrap
+bootstrap:
+	@scripts/bootstrap

@@ -1,0 +1,102 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every target is compiled with.
+let common: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+/// Pure targets: the standard library and pure targets below, no unsafe code at all.
+let pure = common + [.strictMemorySafety()]
+
+func pureTarget(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: pure)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: common)
+}
+
+let package = Package(
+    name: "weir",
+    products: [
+        .executable(name: "weir", targets: ["weir"]),
+        .executable(name: "weirctl", targets: ["weirctl"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    ],
+    targets: [
+        pureTarget("Basics", []),
+        pureTarget("HTTPWire", ["Basics"]),
+        pureTarget("UpstreamPool", ["Basics"]),
+        pureTarget("ClientPolicy", ["Basics"]),
+        pureTarget("Dialling", ["Basics"]),
+        pureTarget("ProxyCore", ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy"]),
+        pureTarget("Telemetry", ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy", "ProxyCore"]),
+        .systemLibrary(name: "CLibevent", pkgConfig: "libevent_core", providers: [.apt(["libevent-dev"])]),
+        .systemLibrary(name: "CAres", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .target(name: "Settings", dependencies: ["Basics", "CYAML"], swiftSettings: common),
+        .target(
+            name: "Reactor",
+            dependencies: ["Basics", "Dialling", "CLibevent", "CAres"],
+            swiftSettings: common
+        ),
+        .target(
+            name: "ProxyServer",
+            dependencies: [
+                "Basics", "HTTPWire", "UpstreamPool", "ClientPolicy", "Dialling", "ProxyCore", "Telemetry",
+                "Settings", "Reactor",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: common
+        ),
+        .executableTarget(
+            name: "weir",
+            dependencies: ["ProxyServer", "Reactor", "Settings"],
+            swiftSettings: common
+        ),
+        .executableTarget(
+            name: "weirctl",
+            dependencies: [.product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: common
+        ),
+        .target(
+            name: "ProxySimulation",
+            dependencies: ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy", "ProxyCore"],
+            swiftSettings: common
+        ),
+        .executableTarget(
+            name: "simulate",
+            dependencies: ["ProxySimulation", "ProxyCore"],
+            swiftSettings: common
+        ),
+        tests("BasicsTests", ["Basics"]),
+        tests("HTTPWireTests", ["HTTPWire", "Basics"]),
+        tests("UpstreamPoolTests", ["UpstreamPool", "Basics"]),
+        tests("ClientPolicyTests", ["ClientPolicy", "Basics"]),
+        tests("DiallingTests", ["Dialling", "Basics"]),
+        tests("ProxyCoreTests", ["ProxyCore", "UpstreamPool", "ClientPolicy", "HTTPWire", "Basics"]),
+        tests("TelemetryTests", ["Telemetry", "ProxyCore", "UpstreamPool", "ClientPolicy", "Basics"]),
+        tests("SettingsTests", ["Settings", "Basics"]),
+        tests("ReactorTests", ["Reactor", "Dialling", "Basics"]),
+        tests(
+            "ProxyServerTests",
+            [
+                "ProxyServer", "Reactor", "Dialling", "Settings", "Telemetry", "Basics",
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        tests("CommandLineTests", ["weir", "Settings"]),
+        tests("weirctlTests", ["weirctl"]),
+        tests("SimulationTests", ["ProxySimulation", "ProxyCore", "UpstreamPool", "ClientPolicy", "Basics"]),
+        tests("StyleTests", []),
+    ]
+)

@@ -1,0 +1,82 @@
+/// One deadline per slot, in lanes. Deadlines of one lane have (almost always) equal length, so a
+/// lane is a first-in-first-out list: arming, disarming and finding the next one are O(1).
+///
+/// A deadline that is shorter than its lane's newest (after a reload, or a per-origin limit) is put
+/// in order by walking back from the newest end.
+public struct DeadlineQueues {
+    private struct Entry: BitwiseCopyable {
+        var deadline: MonotonicTime
+        var lane: Int32
+    }
+
+    private var lanes: [ListEnds]
+    private var links = LinkTable()
+    private var entries: [Entry] = []
+
+    /// Queues with the given number of lanes.
+    public init(lanes: Int) {
+        self.lanes = Array(repeating: ListEnds(), count: lanes)
+    }
+
+    /// Sets the slot's only deadline, replacing what it had. `never` disarms.
+    public mutating func arm(_ slot: UInt32, lane: Int, at deadline: MonotonicTime) {
+        disarm(slot)
+        if deadline == .never { return }
+        while entries.count <= Int(slot) { entries.append(Entry(deadline: .never, lane: -1)) }
+        entries[Int(slot)] = Entry(deadline: deadline, lane: Int32(lane))
+        var anchor = lanes[lane].last
+        while anchor >= 0 && entries[Int(anchor)].deadline > deadline {
+            anchor = links.previous(before: anchor)
+        }
+        links.insert(Int32(slot), after: anchor, in: &lanes[lane])
+    }
+
+    /// Drops the slot's deadline, if it has one.
+    public mutating func disarm(_ slot: UInt32) {
+        guard Int(slot) < entries.count, entries[Int(slot)].lane >= 0 else { return }
+        links.remove(Int32(slot), from: &lanes[Int(entries[Int(slot)].lane)])
+        entries[Int(slot)].lane = -1
+    }
+
+    /// The lane in which the slot is armed, if it is.
+    public func lane(of slot: UInt32) -> Int? {
+        guard Int(slot) < entries.count, entries[Int(slot)].lane >= 0 else { return nil }
+        return Int(entries[Int(slot)].lane)
+    }
+
+    /// The slot's deadline, or `never` where it has none.
+    public func deadline(of slot: UInt32) -> MonotonicTime {
+        lane(of: slot) == nil ? .never : entries[Int(slot)].deadline
+    }
+
+    /// The earliest deadline of all lanes, or `never`.
+    public var next: MonotonicTime {
+        var earliest = MonotonicTime.never
+        for lane in lanes.indices where lanes[lane].first >= 0 {
+            earliest = min(earliest, entries[Int(lanes[lane].first)].deadline)
+        }
+        return earliest
+    }
+
+    /// Takes out one slot whose deadline has come, the earliest lane first.
+    public mutating func popExpired(at now: MonotonicTime) -> (slot: UInt32, lane: Int)? {
+        for lane in lanes.indices {
+            let first = lanes[lane].first
+            if first >= 0 && entries[Int(first)].deadline <= now {
+                disarm(UInt32(first))
+                return (UInt32(first), lane)
+            }
+        }
+        return nil
+    }
+
+    /// Brings every deadline of a lane forward to `latest` at most; after a reload that shortened it.
+    public mutating func clamp(lane: Int, to latest: MonotonicTime) {
+        for slot in links.members(of: lanes[lane]) {
+            entries[Int(slot)].deadline = min(entries[Int(slot)].deadline, latest)
+        }
+    }
+
+    /// Number of armed deadlines; for invariants.
+    public var count: Int { lanes.reduce(0) { $0 + Int($1.count) } }
+}

@@ -1,0 +1,84 @@
+/// One field line of a head: where its parts are, and what became of it.
+public struct Field: Sendable, BitwiseCopyable {
+    /// The name as written.
+    public var name: ByteRange
+    /// The value without leading and trailing white space; may be empty.
+    public var value: ByteRange
+    /// The whole line including its CRLF.
+    public var line: ByteRange
+    /// Which known name it is.
+    public var known: FieldName
+    /// Whether the line is kept from being forwarded; it can still be read.
+    public var isDropped: Bool
+
+    /// A field line that is to be forwarded.
+    @inlinable
+    public init(name: ByteRange, value: ByteRange, line: ByteRange, known: FieldName) {
+        self.name = name
+        self.value = value
+        self.line = line
+        self.known = known
+        self.isDropped = false
+    }
+}
+
+/// The field lines of one head or trailer section in the order received: offsets, not strings.
+///
+/// One table is reused for message after message, so parsing allocates nothing once it has grown.
+public struct FieldTable: Sendable {
+    @usableFromInline var storage: [Field] = []
+    /// Known names with at least one line; dropped lines count.
+    public private(set) var present = FieldNameSet(rawValue: 0)
+
+    /// An empty table with room for `capacity` lines.
+    public init(capacity: Int = 0) { storage.reserveCapacity(capacity) }
+
+    /// Number of lines, dropped ones included.
+    @inlinable public var count: Int { storage.count }
+
+    /// The line at a position below `count`.
+    @inlinable public subscript(_ index: Int) -> Field {
+        get { storage[index] }
+        _modify { yield &storage[index] }
+    }
+
+    /// Forgets all lines and keeps the memory.
+    public mutating func removeAll() {
+        storage.removeAll(keepingCapacity: true)
+        present = FieldNameSet(rawValue: 0)
+    }
+
+    /// Adds a line.
+    @inline(__always)
+    mutating func append(_ field: Field) {
+        storage.append(field)
+        present = FieldNameSet(rawValue: present.rawValue | 1 << UInt64(field.known.rawValue))
+    }
+
+    /// The first line of that known name, dropped or not; O(1) when there is none.
+    public func first(_ name: FieldName) -> Field? {
+        guard present.contains(name) else { return nil }
+        for index in storage.indices where storage[index].known == name { return storage[index] }
+        return nil
+    }
+
+    /// Number of lines of that known name, dropped ones included; O(1) when there is none.
+    public func count(of name: FieldName) -> Int {
+        guard present.contains(name) else { return 0 }
+        var found = 0
+        for index in storage.indices where storage[index].known == name { found += 1 }
+        return found
+    }
+
+    /// Keeps every line of that known name from being forwarded.
+    public mutating func drop(_ name: FieldName) { drop(FieldNameSet(name)) }
+
+    /// Keeps every line with a name of the set from being forwarded. `other` in the set means all
+    /// unknown names.
+    public mutating func drop(_ names: FieldNameSet) {
+        if present.isDisjoint(with: names) { return }
+        for index in storage.indices where names.contains(storage[index].known) {
+            storage[index].isDropped = true
+        }
+    }
+}

@@ -1,0 +1,68 @@
+internal import Basics
+
+/// The few field value grammars that weir reads (RFC 9110 §5.6).
+public enum FieldValue {
+    /// The number that a run of digits spells; nil if empty, not all digits, or above 2^63 − 1, so that
+    /// every result fits `Int`. Leading zeros are allowed by the grammar (`1*DIGIT`).
+    public static func parseDecimal(_ bytes: Span<UInt8>, _ range: ByteRange) -> UInt64? {
+        if range.isEmpty { return nil }
+        var value: UInt64 = 0
+        for index in range.range {
+            guard ASCII.isDigit(bytes[index]) else { return nil }
+            if value > (UInt64(Int64.max) - 9) / 10 {
+                let (product, overflow) = value.multipliedReportingOverflow(by: 10)
+                let (sum, carry) = product.addingReportingOverflow(UInt64(bytes[index] - 48))
+                if overflow || carry || sum > UInt64(Int64.max) { return nil }
+                value = sum
+            } else {
+                value = value * 10 + UInt64(bytes[index] - 48)
+            }
+        }
+        return value
+    }
+
+    /// The seconds of `timeout=` in a Keep-Alive field's value such as `timeout=5, max=100`; nil if there
+    /// is none that is a number.
+    public static func keepAliveTimeout(_ bytes: Span<UInt8>, _ value: ByteRange) -> UInt64? {
+        let name = "timeout=".utf8.count
+        var position = Int(value.start)
+        while let member = nextMember(bytes, &position, end: Int(value.end)) {
+            guard member.count > name else { continue }
+            let digits = Int(member.start) + name
+            let key = bytes.extracting(Int(member.start)..<digits)
+            if ASCII.equalsIgnoringCase(key, "timeout=") {
+                return parseDecimal(bytes, ByteRange(digits, Int(member.end)))
+            }
+        }
+        return nil
+    }
+
+    /// The next non-empty member of a comma-separated list from `position` on, without white space
+    /// around it; moves `position` behind its comma. RFC 9110 §5.6.1.2: empty members are ignored.
+    static func nextMember(_ bytes: Span<UInt8>, _ position: inout Int, end: Int) -> ByteRange? {
+        while position < end {
+            var start = position
+            while position < end && bytes[position] != UInt8(ascii: ",") { position += 1 }
+            var memberEnd = position
+            if position < end { position += 1 }
+            while start < memberEnd && isSpace(bytes[start]) { start += 1 }
+            while memberEnd > start && isSpace(bytes[memberEnd - 1]) { memberEnd -= 1 }
+            if start < memberEnd { return ByteRange(start, memberEnd) }
+        }
+        return nil
+    }
+
+    private static func isSpace(_ byte: UInt8) -> Bool { byte == ASCII.space || byte == ASCII.tab }
+}
+
+/// Whether a comma-separated list has the token among its members, in any case; for `TE: trailers`,
+/// `Upgrade: websocket`, `Expect: 100-continue`. A member with parameters is another member.
+///
+/// - Parameter lowercaseToken: The token in lower case.
+public func hasToken(_ bytes: Span<UInt8>, _ value: ByteRange, _ lowercaseToken: String) -> Bool {
+    var position = Int(value.start)
+    while let member = FieldValue.nextMember(bytes, &position, end: Int(value.end)) {
+        if ASCII.equalsIgnoringCase(bytes.extracting(member.range), lowercaseToken) { return true }
+    }
+    return false
+}

@@ -1,0 +1,123 @@
+import Basics
+
+/// Everything the pool keeps for one origin, for as long as it has a connection or a waiter.
+struct Origin {
+    var hash: UInt64
+    var kind: OriginKind
+    /// Lower-cased host without brackets.
+    var host: [UInt8]
+    var port: UInt16
+    var dialling = 0
+    var leased = 0
+    /// Idle connections, the most recently used at the newest end.
+    var idle = ListEnds()
+    /// Waiters in order of arrival.
+    var waiters = ListEnds()
+    /// No dial before this instant: the kernel had no port or descriptor left.
+    var blockedUntil = MonotonicTime.zero
+    /// The waiter whose turn it is to get a dial still waits for a connection in use to come free.
+    var isPatient = false
+
+    var connections: Int { dialling + leased + Int(idle.count) }
+    var isUnused: Bool { connections == 0 && waiters.isEmpty }
+}
+
+/// Finds origins by kind, host and port without building a key. Open addressing over slot numbers;
+/// the seed keeps a client from choosing host names that collide.
+struct OriginTable {
+    private(set) var origins = SlotMap<Origin>()
+    private var buckets: [Int32] = Array(repeating: -1, count: 16)
+    private let seed: UInt64
+
+    init(seed: UInt64) { self.seed = seed }
+
+    var count: Int { origins.count }
+
+    subscript(_ id: OriginID) -> Origin {
+        _read { yield origins[id.id] }
+        _modify { yield &origins[id.id] }
+    }
+
+    /// The origin's id, made if it is new. The host is compared in lower case.
+    mutating func intern(_ kind: OriginKind, host: Span<UInt8>, port: UInt16) -> OriginID {
+        let hash = self.hash(kind, host, port)
+        var bucket = Int(truncatingIfNeeded: hash) & (buckets.count - 1)
+        while buckets[bucket] >= 0 {
+            if let id = origins.occupant(of: Int(buckets[bucket])),
+                matches(origins[id], hash, kind, host, port)
+            {
+                return OriginID(id)
+            }
+            bucket = (bucket + 1) & (buckets.count - 1)
+        }
+        if (origins.count + 1) * 2 > buckets.count {
+            rebuild(capacity: buckets.count * 2)
+            bucket = freeBucket(for: hash)
+        }
+        var name: [UInt8] = []
+        name.reserveCapacity(host.count)
+        for index in host.indices { name.append(ASCII.lowercased(host[index])) }
+        let id = origins.insert(Origin(hash: hash, kind: kind, host: name, port: port))
+        buckets[bucket] = Int32(id.slot)
+        return OriginID(id)
+    }
+
+    /// Forgets the origin.
+    mutating func remove(_ id: OriginID) {
+        var hole = Int(truncatingIfNeeded: origins[id.id].hash) & (buckets.count - 1)
+        while buckets[hole] != Int32(id.id.slot) { hole = (hole + 1) & (buckets.count - 1) }
+        origins.remove(id.id)
+        // Backward-shift deletion: later members of the run move up, so no tombstones pile up.
+        var probe = hole
+        while true {
+            probe = (probe + 1) & (buckets.count - 1)
+            guard buckets[probe] >= 0, let mover = origins.occupant(of: Int(buckets[probe])) else { break }
+            let home = Int(truncatingIfNeeded: origins[mover].hash) & (buckets.count - 1)
+            let distanceToHole = (probe &- hole) & (buckets.count - 1)
+            let distanceToHome = (probe &- home) & (buckets.count - 1)
+            if distanceToHome >= distanceToHole {
+                buckets[hole] = buckets[probe]
+                hole = probe
+            }
+        }
+        buckets[hole] = -1
+    }
+
+    private func matches(
+        _ origin: Origin,
+        _ hash: UInt64,
+        _ kind: OriginKind,
+        _ host: Span<UInt8>,
+        _ port: UInt16
+    ) -> Bool {
+        guard origin.hash == hash, origin.kind == kind, origin.port == port, origin.host.count == host.count
+        else { return false }
+        for index in host.indices where ASCII.lowercased(host[index]) != origin.host[index] { return false }
+        return true
+    }
+
+    private func hash(_ kind: OriginKind, _ host: Span<UInt8>, _ port: UInt16) -> UInt64 {
+        var mixed = seed ^ (UInt64(port) << 8 | UInt64(kind.rawValue))
+        for index in host.indices {
+            mixed = (mixed ^ UInt64(ASCII.lowercased(host[index]))) &* 0x0000_0100_0000_01B3
+            mixed ^= mixed >> 29
+        }
+        mixed = (mixed ^ (mixed >> 32)) &* 0xD6E8_FEB8_6659_FD93
+        return mixed ^ (mixed >> 32)
+    }
+
+    private func freeBucket(for hash: UInt64) -> Int {
+        var bucket = Int(truncatingIfNeeded: hash) & (buckets.count - 1)
+        while buckets[bucket] >= 0 { bucket = (bucket + 1) & (buckets.count - 1) }
+        return bucket
+    }
+
+    private mutating func rebuild(capacity: Int) {
+        buckets = Array(repeating: -1, count: capacity)
+        for slot in 0..<origins.capacity {
+            if let id = origins.occupant(of: slot) {
+                buckets[freeBucket(for: origins[id].hash)] = Int32(id.slot)
+            }
+        }
+    }
+}

@@ -1,0 +1,193 @@
+public import Basics
+
+// What the shell, the admin pages and the tests read.
+extension UpstreamPool {
+    /// One origin as `/status` shows it.
+    public struct OriginReport: Sendable {
+        /// Host without brackets, lower case.
+        public var host: String
+        /// Port.
+        public var port: UInt16
+        /// Pooled HTTP or tunnels.
+        public var kind: OriginKind
+        public var dialling: Int
+        public var idle: Int
+        public var leased: Int
+        public var waiting: Int
+    }
+
+    /// All origins that have a connection or a waiter; bounded by connections + waiters.
+    public func originReports() -> [OriginReport] {
+        var reports: [OriginReport] = []
+        for slot in 0..<table.origins.capacity {
+            guard let id = table.origins.occupant(of: slot) else { continue }
+            let origin = table.origins[id]
+            reports.append(
+                OriginReport(
+                    host: String(decoding: origin.host, as: UTF8.self),
+                    port: origin.port,
+                    kind: origin.kind,
+                    dialling: origin.dialling,
+                    idle: Int(origin.idle.count),
+                    leased: origin.leased,
+                    waiting: Int(origin.waiters.count)
+                )
+            )
+        }
+        return reports
+    }
+
+    /// How many connections, waiters and origins there are.
+    public struct Counts: Sendable, Equatable {
+        public var dialling = 0
+        public var leased = 0
+        public var idle = 0
+        public var waiting = 0
+        public var origins = 0
+
+        /// None.
+        public init() {}
+    }
+
+    /// Counts the connections by state; walks the origins.
+    public func counts() -> Counts {
+        var counts = Counts()
+        counts.idle = idleCount
+        counts.waiting = waiting
+        counts.origins = originCount
+        for slot in 0..<table.origins.capacity {
+            guard let id = table.origins.occupant(of: slot) else { continue }
+            counts.dialling += table.origins[id].dialling
+            counts.leased += table.origins[id].leased
+        }
+        return counts
+    }
+
+    /// All connections: dialling + idle + leased.
+    public var connectionCount: Int { connections.count }
+    /// Connections that wait in the pool for a request.
+    public var idleCount: Int { Int(idleByAge.count) }
+    /// Origins that have a connection or a waiter.
+    public var originCount: Int { table.count }
+
+    /// Whether the id names a connection that is still in the pool.
+    public func isAlive(_ id: UpstreamID) -> Bool { connections.isAlive(id.id) }
+
+    /// Whether the connection waits for a request.
+    public func isIdle(_ id: UpstreamID) -> Bool { connections[id.id].state == .idle }
+
+    /// Whether the connection is still being dialled.
+    public func isDialling(_ id: UpstreamID) -> Bool { connections[id.id].state == .dialling }
+
+    /// Exchanges that the connection has carried, the present one included.
+    public func uses(of id: UpstreamID) -> Int { Int(connections[id.id].uses) }
+
+    /// What a connection's dial leads to.
+    public func destination(of id: UpstreamID) -> (host: String, port: UInt16, kind: OriginKind) {
+        let origin = table[connections[id.id].origin]
+        return (String(decoding: origin.host, as: UTF8.self), origin.port, origin.kind)
+    }
+
+    /// The origin of a connection.
+    public func origin(of id: UpstreamID) -> OriginID { connections[id.id].origin }
+
+    /// Puts new bounds in force. Idle surplus goes at once; dialled and leased connections beyond a
+    /// lowered bound end with their exchange, no new ones start until the counts are below it.
+    public mutating func setLimits(_ newLimits: PoolLimits, now: MonotonicTime) {
+        self.now = now
+        limits = newLimits
+        idleQueue.clamp(lane: 0, to: now + newLimits.idleTimeout)
+        // Those that became idle under an unlimited timeout have no deadline yet.
+        for slot in idleByAgeLinks.members(of: idleByAge) where idleQueue.lane(of: UInt32(slot)) == nil {
+            idleQueue.arm(UInt32(slot), lane: 0, at: now + newLimits.idleTimeout)
+        }
+        while idleByAge.count > limits.maxIdle { evictOldestIdle(.tooManyIdle) }
+        while connections.count > limits.maxConnections && idleByAge.first >= 0 { evictOldestIdle(.evicted) }
+        for slot in 0..<table.origins.capacity {
+            guard let id = table.origins.occupant(of: slot) else { continue }
+            while table.origins.isAlive(id), table[OriginID(id)].idle.count > limits.maxIdlePerDestination {
+                evictOldestIdle(of: OriginID(id), .tooManyIdle)
+            }
+            while table.origins.isAlive(id), table[OriginID(id)].connections > limits.maxPerDestination,
+                !table[OriginID(id)].idle.isEmpty
+            {
+                evictOldestIdle(of: OriginID(id))
+            }
+            settle(OriginID(id))
+        }
+        pump()
+    }
+
+    /// From now on nothing is kept: idle connections go at once, leased ones with their exchange.
+    public mutating func drain(now: MonotonicTime) {
+        self.now = now
+        isDraining = true
+        closeIdle(limit: .max, .draining)
+    }
+
+    /// Closes up to `limit` idle connections, longest idle first (lack of descriptors, or an order).
+    public mutating func closeIdle(limit: Int, _ refusal: Refusal) {
+        var closed = 0
+        while closed < limit, idleByAge.first >= 0 {
+            evictOldestIdle(refusal)
+            closed += 1
+        }
+        // An origin that was patient beside its idle ones may find that its time is up.
+        pump()
+    }
+
+    /// Walks everything and traps where an invariant is broken. For tests and the simulator.
+    public func checkInvariants() {
+        var dialling: [SlotID: Int] = [:]
+        var leased: [SlotID: Int] = [:]
+        var idle: [SlotID: Int] = [:]
+        for slot in 0..<connections.capacity {
+            guard let id = connections.occupant(of: slot) else { continue }
+            let connection = connections[id]
+            precondition(table.origins.isAlive(connection.origin.id), "connection of a forgotten origin")
+            switch connection.state {
+            case .dialling: dialling[connection.origin.id, default: 0] += 1
+            case .leased: leased[connection.origin.id, default: 0] += 1
+            case .idle: idle[connection.origin.id, default: 0] += 1
+            }
+            precondition((connection.state == .idle) == idleLinks.isLinked(Int32(slot)), "idle but unlisted")
+            let hasDeadline = idleQueue.lane(of: UInt32(slot)) != nil
+            let needsDeadline = connection.state == .idle && !limits.idleTimeout.isUnlimited
+            precondition(hasDeadline || !needsDeadline, "idle without a deadline")
+            precondition(!hasDeadline || connection.state == .idle, "a deadline without being idle")
+        }
+        precondition(idle.values.reduce(0, +) == Int(idleByAge.count), "idle count")
+        var waiters = 0
+        for slot in 0..<table.origins.capacity {
+            guard let id = table.origins.occupant(of: slot) else { continue }
+            let origin = table.origins[id]
+            precondition(origin.dialling == dialling[id, default: 0], "dialling count")
+            precondition(origin.leased == leased[id, default: 0], "leased count")
+            precondition(Int(origin.idle.count) == idle[id, default: 0], "idle count of an origin")
+            precondition(!origin.isUnused, "an origin without connection or waiter")
+            waiters += Int(origin.waiters.count)
+            let isHungry = hungryLinks.isLinked(Int32(slot))
+            precondition(isHungry == wantsDial(OriginID(id)), "hungry list out of date")
+            precondition(
+                !isHungry || (connections.count >= limits.maxConnections && idleByAge.isEmpty),
+                "somebody waits although a dial could start"
+            )
+        }
+        precondition(waiters == waiting, "waiter count")
+    }
+
+    /// Traps where a bound is exceeded; separate from `checkInvariants`, because a reload may lower a
+    /// bound below what is in use.
+    public func checkBounds() {
+        precondition(connections.count <= limits.maxConnections, "max_connections exceeded")
+        precondition(idleCount <= limits.maxIdle, "max_idle exceeded")
+        precondition(waiting <= limits.maxQueue, "max_queue exceeded")
+        for slot in 0..<table.origins.capacity {
+            guard let id = table.origins.occupant(of: slot) else { continue }
+            let origin = table.origins[id]
+            precondition(origin.connections <= limits.maxPerDestination, "max_per_destination exceeded")
+            precondition(Int(origin.idle.count) <= limits.maxIdlePerDestination, "max_idle_per_destination")
+            precondition(origin.dialling <= limits.maxDialsPerDestination, "max_dials_per_destination")
+        }
+    }
+}

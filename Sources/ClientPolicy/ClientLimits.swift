@@ -1,0 +1,60 @@
+public import Basics
+
+/// The bounds and ages of client connections. Every one is a setting (`client.*`).
+public struct ClientLimits: Sendable {
+    /// Whether client connections are kept after a response at all (Go's `DisableKeepAlives`, from outside).
+    public var keepAlive = true
+    /// Client connections held at once, tunnels included. At least 1.
+    public var maxConnections = 4096
+    /// Parked connections that one owner may hold.
+    public var maxParkedPerOwner = 128
+    /// Exchanges on one client connection.
+    public var maxRequests = Int.max
+    /// How old a client connection may grow before it is ended with its next response; ± 10 % jitter.
+    public var maxAge = Interval.unlimited
+
+    /// The defaults.
+    public init() {}
+}
+
+/// Who holds the far end of a client connection. For now its address: all that a connection says of
+/// itself without asking the kernel.
+public struct OwnerKey: Hashable, Sendable {
+    /// The address as 128 bits (IPv4 mapped).
+    public var high: UInt64
+    public var low: UInt64
+
+    /// Wraps an address.
+    public init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+}
+
+/// Whether a new client connection may stay.
+public enum Admission: Equatable, Sendable {
+    /// There was room.
+    case admitted
+    /// There was none; this parked connection has to go for it.
+    case admittedEvicting(SlotID)
+    /// There was none and nothing is parked.
+    case refused
+}
+
+/// Why a client connection is not kept after a response, or ended while parked.
+public enum ClientEnd: UInt8, Sendable, CaseIterable {
+    /// `client.keep_alive` is off.
+    case keepAliveOff
+    /// `client.max_requests` reached.
+    case usedUp
+    /// `client.max_age` reached.
+    case tooOld
+    /// The process is stopping.
+    case draining
+    /// Parked for `client.idle_timeout`.
+    case idleTooLong
+    /// `client.max_parked_per_owner` reached; the longest parked goes.
+    case tooManyParked
+    /// Made room under `client.max_connections` or for want of descriptors.
+    case evicted
+}

@@ -1,0 +1,168 @@
+import Basics
+import HTTPWire
+import UpstreamPool
+
+/// What a client connection is doing. Membership in the policy's parked list equals `.parked`.
+enum ClientPhase: UInt8 {
+    /// Accepted, no byte yet.
+    case fresh
+    /// Part of a head has come.
+    case head
+    /// An exchange is in flight.
+    case exchange
+    /// Between exchanges.
+    case parked
+    /// A byte relay.
+    case tunnel
+    /// We have sent our FIN; what still comes is discarded until the peer's FIN or the deadline.
+    case ending
+}
+
+/// How far an exchange has come towards its upstream connection.
+enum LeaseStage: UInt8 {
+    /// In the pool's queue, or behind a dial.
+    case waiting
+    /// A reused connection is being looked at before a request that must not be sent twice.
+    case checking
+    /// The head was sent.
+    case sent
+    /// The response is complete, but the client has not taken all of it yet.
+    case flushing
+}
+
+/// Why an ending client connection waits, which decides for how long.
+enum EndingKind: UInt8 {
+    /// It was idle: the grace, then RST.
+    case idle
+    /// A response that announced the close may still be unread: the write timeout, then RST.
+    case afterResponse
+}
+
+/// One client connection. Kept small: tens of thousands may be parked.
+struct ClientSession {
+    var phase = ClientPhase.fresh
+    var endingKind = EndingKind.idle
+    /// The peer's FIN was seen; reading is over.
+    var peerFinished = false
+    /// The engine told the shell not to read.
+    var isPaused = false
+    /// Output is pending in the shell.
+    var isStalled = false
+    /// The client (or its version) lets the connection live on after this exchange.
+    var isPersistent = false
+    /// Exchanges begun on this connection.
+    var requests: UInt32 = 0
+    /// How far the end of an unfinished head was searched.
+    var scanned: UInt32 = 0
+    var acceptedAt: MonotonicTime
+    /// The present exchange or tunnel; its content means nothing in other phases.
+    var exchange = Exchange()
+
+    init(now: MonotonicTime) { acceptedAt = now }
+}
+
+/// One request and its responses, or the tunnel it turned into.
+struct Exchange {
+    /// Between its beginning and its one outcome.
+    var isOpen = false
+    var upstream: UpstreamID?
+    var stage = LeaseStage.waiting
+    var method = Method.get
+    var isHTTP10 = false
+    var need = ReuseNeed.any
+    /// Idempotent and without content: may be sent again.
+    var isReplayable = false
+    var isReused = false
+    /// It was given an upstream connection at some time.
+    var hasUpstream = false
+    var isRetried = false
+    /// CONNECT: the upstream connection becomes a tunnel once it stands.
+    var isConnect = false
+    /// Counted in `tunnels`.
+    var isCountedAsTunnel = false
+    /// The request offers an upgrade that weir relays.
+    var offersUpgrade = false
+    /// The client waits for 100 before it sends its content.
+    var expectsContinue = false
+    /// Our own 100 went out; the origin's must not follow.
+    var sentContinue = false
+    /// The response's head has come.
+    var hasResponse = false
+    /// The response announced that the client connection ends.
+    var announcedClose = false
+    var status: UInt16 = 0
+    var request = BodyProgress()
+    var response = BodyProgress()
+    /// The rewritten head, in the head store; -1: none.
+    var head: Int32 = -1
+    /// "METHOD target" for the access record, in the head store; -1: none.
+    var text: Int32 = -1
+    /// Names that the Connection fields of request and response nominated, for the trailers, in the head
+    /// store; -1: none.
+    var requestNominations: Int32 = -1
+    var responseNominations: Int32 = -1
+    /// Where the destination's host stands in the head buffer.
+    var hostOffset: UInt32 = 0
+    var hostCount: UInt32 = 0
+    var port: UInt16 = 0
+    var startedAt = MonotonicTime.zero
+    var sentAt = MonotonicTime.zero
+    var waited = Interval.zero
+    var firstByte = Interval.zero
+    var bytesUp: UInt64 = 0
+    var bytesDown: UInt64 = 0
+    var tunnel = TunnelState()
+}
+
+/// What a tunnel has seen; POLICY: the shape of traffic decides how long it may be quiet.
+struct TunnelState {
+    /// Nothing was asked yet: the client has not spoken, or is in the middle of its TLS handshake. Silence
+    /// is then the peers' slowness and not a leak.
+    var isInHandshake: Bool { clientBursts == 0 || (isTLS && clientBursts == 1) }
+    /// The upstream side has sent its FIN, which was passed on.
+    var upstreamFinished = false
+    /// The client side has sent its FIN, which was passed on.
+    var clientFinished = false
+    /// Since when the last bytes were the upstream's; `never` while an answer is awaited.
+    var quietSince = MonotonicTime.never
+    /// How often the client spoke after the upstream had; 2 means twice or more.
+    var clientBursts: UInt8 = 0
+    /// The client's first byte opened a TLS handshake record (RFC 8446 §5.1).
+    var isTLS = false
+    /// The last bytes were the client's.
+    var clientSpokeLast = false
+    /// A destination slot whose quiet list the tunnel is on, or -1.
+    var quietList: Int32 = -1
+}
+
+/// The far end of a lease, by slot of the pool.
+struct UpstreamLink {
+    var id = SlotID.none
+    /// Who leases the connection.
+    var client = SlotID.none
+    var isPaused = false
+    var isStalled = false
+    var isConnected = false
+    /// The shell was asked to look at the connection for the present exchange.
+    var scanned: UInt32 = 0
+    /// The origin keeps the connection after this response.
+    var isPersistent = false
+    /// How long the origin said it keeps the connection idle (`Keep-Alive: timeout=`), less a margin.
+    var idleLimit = Interval.unlimited
+    /// Bytes of the present response have come.
+    var hasBytes = false
+    /// When the peer's kernel must have acknowledged the request; `never` where nobody waits for that.
+    var acknowledgeBy = MonotonicTime.never
+    var responseDeadline = MonotonicTime.never
+}
+
+/// Lanes of the client side's deadlines; one per length.
+enum ClientLane: Int, CaseIterable {
+    case request, header, parked, queue, expect, stall, content, grace, linger, flush, handshake, tunnel,
+        halfClose
+}
+
+/// Lanes of the upstream side's deadlines.
+enum UpstreamLane: Int, CaseIterable {
+    case dial, acknowledge, response, stall
+}

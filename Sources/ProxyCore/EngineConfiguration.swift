@@ -1,0 +1,58 @@
+public import Basics
+public import ClientPolicy
+public import HTTPWire
+public import UpstreamPool
+
+/// Everything about the proxy's behaviour that settings decide.
+public struct EngineConfiguration: Sendable {
+    /// Bounds of the upstream pool.
+    public var pool = PoolLimits()
+    /// Bounds of the client side.
+    public var clients = ClientLimits()
+    /// Bounds of a head.
+    public var heads = HeadLimits(headSize: 64 * 1024, fields: 128, uriSize: 16 * 1024)
+
+    /// From accept to the first byte of a request.
+    public var requestTimeout = Interval.seconds(30)
+    /// From the first byte of a head to its end.
+    public var headerTimeout = Interval.seconds(10)
+    /// How long a client connection may be parked.
+    public var clientIdleTimeout = Interval.seconds(60)
+    /// From our FIN to our RST on a connection that we ended while it was parked.
+    public var closeGrace = Interval.seconds(2)
+    /// How long pending bytes may wait for a peer that does not read, and how long an answer that
+    /// announced the close may stay unread before the RST. Also how long a request's content may pause.
+    public var writeTimeout = Interval.seconds(300)
+
+    /// Ports that CONNECT may name; empty means any.
+    public var allowedTunnelPorts: [UInt16] = []
+    /// How long a tunnel may be quiet.
+    public var tunnelIdleTimeout = Interval.seconds(300)
+    /// How long a half-closed tunnel may be silent, or an exchange whose client has sent its FIN.
+    public var halfCloseTimeout = Interval.seconds(30)
+    /// Tunnels at once, their dials included.
+    public var maxTunnels = 1024
+    /// Quiet tunnels towards one destination; beyond it the longest quiet goes.
+    public var maxQuietPerDestination = Int.max
+    /// How long a tunnel must have been quiet before it may go for the bound above.
+    public var minimumQuiet = Interval.seconds(2)
+
+    /// A dial, name look-up included.
+    public var connectTimeout = Interval.seconds(30)
+    /// From the request's last byte to the head of the response.
+    public var responseTimeout = Interval.unlimited
+    /// How long the origin may take to answer `Expect: 100-continue` before weir does.
+    public var expectContinueTimeout = Interval.seconds(1)
+    /// How long a request waits for a connection.
+    public var queueTimeout = Interval.seconds(10)
+    /// How long a request on a reused connection may stay unacknowledged by the peer's kernel.
+    public var ackTimeout = Interval.seconds(5)
+
+    /// Whether exchanges and tunnels leave access records.
+    public var accessLog = false
+    /// The name in Via and Proxy-Status.
+    public var name = "weir"
+
+    /// The defaults.
+    public init() {}
+}

@@ -1,0 +1,44 @@
+import Basics
+
+/// Counters since start; plain numbers, incremented where things happen.
+public struct EngineStatistics: Sendable {
+    public var clientsAccepted = 0
+    public var requests = 0
+    /// Final responses sent, by hundreds of the status (index 1...5).
+    public var responses = [Int](repeating: 0, count: 6)
+    /// Responses that weir made itself.
+    public var ownResponses = 0
+    public var tunnelsOpened = 0
+    /// Ended exchanges and tunnels, by `Cause.rawValue`.
+    public var outcomes = [Int](repeating: 0, count: Cause.allCases.count)
+    public var retries = 0
+    public var bytesUp: UInt64 = 0
+    public var bytesDown: UInt64 = 0
+    /// Upstream connections closed by the peer while idle.
+    public var idleClosedByUpstream = 0
+    /// Idle upstream connections that received bytes nobody asked for.
+    public var unsolicitedBytes = 0
+    /// Events for connections that were already gone.
+    public var staleEvents = 0
+    /// Our FIN was answered within the grace.
+    public var gracefulCloses = 0
+    /// The grace ran out and the client was reset: it never looks at its socket.
+    public var resetAfterGrace = 0
+    /// Requests that arrived in the grace of an idle close.
+    public var lateRequests = 0
+    /// Seconds an exchange took, in powers of two from 1 ms (index 0: < 1 ms, 1: < 2 ms …).
+    public var durations = [Int](repeating: 0, count: 20)
+    public var durationSum: Double = 0
+    /// Seconds an exchange waited for a connection, same scale; those that waited at all.
+    public var waits = [Int](repeating: 0, count: 20)
+    public var waitSum: Double = 0
+
+    /// All zero.
+    public init() {}
+
+    /// The bucket of the power-of-two scale above.
+    static func bucket(_ interval: Interval) -> Int {
+        let milliseconds = UInt64(max(0, interval.inMilliseconds))
+        return min(19, 64 - milliseconds.leadingZeroBitCount)
+    }
+}

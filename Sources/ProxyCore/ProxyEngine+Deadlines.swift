@@ -1,0 +1,199 @@
+import Basics
+import ClientPolicy
+import UpstreamPool
+
+// One deadline per connection and side; which one follows from the state.
+extension ProxyEngine {
+    mutating func arm(_ id: SlotID, _ lane: ClientLane, _ length: Interval) {
+        clientDeadlines.arm(id.slot, lane: lane.rawValue, at: length.isUnlimited ? .never : now + length)
+    }
+
+    /// Sets the deadline that the present state of an exchange or tunnel calls for. The other phases
+    /// set theirs on entry, and it must not move while the client dribbles bytes.
+    mutating func armClient(_ id: SlotID) {
+        switch clients[id].phase {
+        case .exchange: armExchange(id)
+        case .tunnel: armTunnel(id)
+        case .fresh, .head, .parked, .ending: break
+        }
+    }
+
+    /// Sets the deadline of a connection that has none, because its time-out was unlimited until now.
+    mutating func armAnew(_ id: SlotID) {
+        switch clients[id].phase {
+        case .fresh: arm(id, .request, configuration.requestTimeout)
+        case .head: arm(id, .header, configuration.headerTimeout)
+        case .parked: arm(id, .parked, configuration.clientIdleTimeout)
+        case .ending:
+            let isIdle = clients[id].endingKind == .idle
+            arm(id, isIdle ? .grace : .linger, isIdle ? configuration.closeGrace : configuration.writeTimeout)
+        case .exchange where pool.isWaiting(id): arm(id, .queue, configuration.queueTimeout)
+        case .exchange, .tunnel: armClient(id)
+        }
+    }
+
+    private mutating func armExchange(_ id: SlotID) {
+        let exchange = clients[id].exchange
+        if exchange.stage == .waiting && exchange.isOpen { return }
+        if clients[id].isStalled {
+            arm(id, .stall, configuration.writeTimeout)
+        } else if exchange.expectsContinue && exchange.stage == .sent {
+            arm(id, .expect, configuration.expectContinueTimeout)
+        } else if clients[id].peerFinished {
+            // A client that has left looks like one that has half-closed, until something is sent to it.
+            arm(id, .halfClose, configuration.halfCloseTimeout)
+        } else if exchange.stage == .sent && !exchange.request.isComplete && !isUpstreamStalled(exchange) {
+            arm(id, .content, configuration.writeTimeout)
+        } else {
+            clientDeadlines.disarm(id.slot)
+        }
+    }
+
+    private func isUpstreamStalled(_ exchange: Exchange) -> Bool {
+        exchange.upstream.map { links[$0.id.index].isStalled } == true
+    }
+
+    private mutating func armTunnel(_ id: SlotID) {
+        let tunnel = clients[id].exchange.tunnel
+        if clients[id].isStalled {
+            arm(id, .stall, configuration.writeTimeout)
+        } else if tunnel.clientFinished || tunnel.upstreamFinished {
+            arm(id, .halfClose, configuration.halfCloseTimeout)
+        } else if tunnel.isInHandshake {
+            arm(id, .handshake, max(configuration.requestTimeout, configuration.tunnelIdleTimeout))
+        } else if tunnel.quietSince != .never {
+            arm(id, .tunnel, configuration.tunnelIdleTimeout)
+        } else {
+            // Working: an answer is awaited, however long it takes. TCP keepalive finds a dead peer.
+            clientDeadlines.disarm(id.slot)
+        }
+    }
+
+    mutating func clientDeadlinePassed(_ id: SlotID, _ lane: ClientLane) {
+        switch lane {
+        case .request:
+            beginEnding(id, .idle)
+        case .header:
+            openExchange(id)
+            clients[id].isPersistent = false
+            answer(id, .clientTimeout)
+        case .parked:
+            endParked(id, .idleTooLong)
+        case .queue:
+            queueDeadlinePassed(id)
+        case .expect:
+            // The origin stays silent: the client is asked for its content anyway (RFC 9110 §10.1.1).
+            clients[id].exchange.expectsContinue = false
+            clients[id].exchange.sentContinue = true
+            sendText(.client(id), "HTTP/1.1 100 Continue\r\n\r\n")
+            armClient(id)
+        case .stall:
+            if clients[id].phase == .tunnel {
+                closeTunnel(id, .clientTimeout)
+            } else if clients[id].exchange.isOpen {
+                abortExchange(id, .clientTimeout, .reset)
+            } else {
+                closeClient(id, .reset)
+            }
+        case .content:
+            if clients[id].exchange.hasResponse { return abortExchange(id, .clientTimeout, .reset) }
+            clients[id].isPersistent = false
+            answer(id, .clientTimeout)
+        case .flush:
+            if clients[id].isStalled {
+                arm(id, .linger, configuration.writeTimeout)
+            } else {
+                closeClient(id, .normal)
+            }
+        case .grace, .linger:
+            statistics.resetAfterGrace += 1
+            closeClient(id, .reset)
+        case .handshake, .tunnel:
+            closeTunnel(id, .tunnelQuiet)
+        case .halfClose:
+            if clients[id].phase == .tunnel {
+                closeTunnel(id, .halfClosed)
+            } else {
+                abortExchange(id, .halfClosed, .reset)
+            }
+        }
+    }
+
+    /// `queue_timeout` bounds the wait for room. A dial that is under way for the waiter has a
+    /// deadline of its own.
+    private mutating func queueDeadlinePassed(_ id: SlotID) {
+        if pool.isDialPending(for: id) {
+            // At most ten looks a second, however short the time-out.
+            arm(id, .queue, max(configuration.queueTimeout, .milliseconds(100)))
+            return
+        }
+        answer(id, pool.isBackingOff(id) ? pressureCause : .queueTimeout)
+    }
+
+    /// Brings the upstream side's deadlines forward to what the settings now in force allow, and sets those
+    /// that an unlimited time-out had left out.
+    mutating func shortenUpstreamDeadlines() {
+        upstreamDeadlines.clamp(lane: UpstreamLane.dial.rawValue, to: now + configuration.connectTimeout)
+        upstreamDeadlines.clamp(lane: UpstreamLane.stall.rawValue, to: now + configuration.writeTimeout)
+        for slot in links.indices {
+            let upstream = UpstreamID(links[slot].id)
+            guard pool.isAlive(upstream) else { continue }
+            let lane = upstreamDeadlines.lane(of: UInt32(slot)).flatMap(UpstreamLane.init)
+            if pool.isDialling(upstream) {
+                if lane == nil { armDial(upstream) }
+                continue
+            }
+            let client = links[slot].client
+            guard client != .none else { continue }
+            let exchange = clients[client].exchange
+            if exchange.stage == .sent && exchange.request.isComplete && !exchange.hasResponse {
+                let latest = now + configuration.responseTimeout
+                links[slot].responseDeadline = min(links[slot].responseDeadline, latest)
+            }
+            if links[slot].acknowledgeBy != .never {
+                links[slot].acknowledgeBy = min(links[slot].acknowledgeBy, now + configuration.ackTimeout)
+            }
+            // A stall's deadline was clamped above; to set it anew would prolong it.
+            if lane != .stall { armUpstream(upstream) }
+        }
+    }
+
+    /// A dial, name look-up included, may take `connect_timeout`.
+    mutating func armDial(_ upstream: UpstreamID) {
+        let deadline = now + configuration.connectTimeout
+        upstreamDeadlines.arm(upstream.id.slot, lane: UpstreamLane.dial.rawValue, at: deadline)
+    }
+
+    mutating func upstreamDeadlinePassed(_ upstream: UpstreamID, _ lane: UpstreamLane) {
+        switch lane {
+        case .dial:
+            actions.append(.cancelDial(upstream))
+            failDial(upstream, .connectTimeout)
+        case .acknowledge:
+            links[upstream.id.index].acknowledgeBy = .never
+            armUpstream(upstream)
+            actions.append(.inspect(upstream))
+        case .response:
+            upstreamLost(upstream, .upstreamTimeout)
+        case .stall:
+            let id = links[upstream.id.index].client
+            if id != .none && clients[id].phase == .tunnel {
+                closeTunnel(id, .upstreamTimeout)
+            } else {
+                upstreamLost(upstream, .upstreamTimeout)
+            }
+        }
+    }
+
+    /// Parked connections are ended in slices while the process stops.
+    var hasDrainWork: Bool { isDraining && policy.parked > 0 }
+
+    mutating func continueDraining(limit: Int) {
+        guard isDraining else { return }
+        clientDeadlines.clamp(lane: ClientLane.request.rawValue, to: now + configuration.closeGrace)
+        for _ in 0..<limit {
+            guard let parked = policy.longestParkedOfHeaviestOwner() else { return }
+            endParked(parked, .draining)
+        }
+    }
+}

@@ -1,0 +1,251 @@
+import Basics
+import ClientPolicy
+import UpstreamPool
+
+// How client connections and exchanges end (POLICY §2, §3).
+extension ProxyEngine {
+    /// Gives the exchange its one outcome. The upstream connection, if any, is the caller's business.
+    mutating func conclude(_ id: SlotID, _ cause: Cause) {
+        let exchange = clients[id].exchange
+        precondition(exchange.isOpen, "two outcomes for one exchange")
+        let duration = now.since(exchange.startedAt)
+        statistics.outcomes[Int(cause.rawValue)] += 1
+        if clients[id].phase != .tunnel {
+            statistics.durations[EngineStatistics.bucket(duration)] += 1
+            statistics.durationSum += duration.inSeconds
+        }
+        // A request that cannot be read has no text, and is recorded all the same.
+        if exchange.text >= 0 || configuration.accessLog {
+            let start = outbox.count
+            if exchange.text >= 0 { outbox.append(heads[exchange.text].span) }
+            records.append(
+                AccessRecord(
+                    client: id,
+                    isTunnel: exchange.isConnect || clients[id].phase == .tunnel,
+                    status: exchange.status,
+                    cause: cause,
+                    phase: phase(of: id),
+                    hasUpstream: exchange.hasUpstream,
+                    isReused: exchange.isReused,
+                    isRetried: exchange.isRetried,
+                    bytesUp: exchange.bytesUp,
+                    bytesDown: exchange.bytesDown,
+                    duration: duration,
+                    waited: exchange.waited,
+                    firstByte: exchange.firstByte,
+                    textOffset: start,
+                    textCount: outbox.count - start
+                )
+            )
+            actions.append(.record(index: records.count - 1))
+        }
+        if exchange.text >= 0 { heads.give(exchange.text) }
+        if exchange.head >= 0 { heads.give(exchange.head) }
+        if exchange.requestNominations >= 0 { heads.give(exchange.requestNominations) }
+        if exchange.responseNominations >= 0 { heads.give(exchange.responseNominations) }
+        if exchange.isCountedAsTunnel { tunnels -= 1 }
+        clients[id].exchange.head = -1
+        clients[id].exchange.text = -1
+        clients[id].exchange.requestNominations = -1
+        clients[id].exchange.responseNominations = -1
+        clients[id].exchange.isCountedAsTunnel = false
+        clients[id].exchange.isOpen = false
+    }
+
+    /// How far the exchange has come.
+    private func phase(of id: SlotID) -> Phase {
+        let exchange = clients[id].exchange
+        if clients[id].phase == .tunnel { return .tunnel }
+        if exchange.hasResponse { return .content }
+        if exchange.head < 0 { return .requestHead }
+        return exchange.stage == .sent ? .response : .connect
+    }
+
+    /// The exchange is over: the connection is parked, or ended as announced.
+    mutating func settleClient(_ id: SlotID) {
+        if clients[id].exchange.announcedClose || clients[id].peerFinished {
+            beginEnding(id, .afterResponse)
+        } else if clients[id].isStalled {
+            // Unread is not parked: nothing more happens until the client has taken its answer.
+            clients[id].exchange.stage = .flushing
+            armClient(id)
+        } else {
+            park(id)
+        }
+    }
+
+    /// The shell reports a stall after the event that sent the bytes, so the connection may have been
+    /// parked or ended as idle meanwhile. Unread is not idle: what is pending must not be cut (POLICY §2).
+    mutating func becomeUnread(_ id: SlotID) {
+        if clients[id].phase == .parked {
+            policy.unpark(id)
+            clients[id].phase = .exchange
+            clients[id].exchange.stage = .flushing
+        } else if clients[id].phase == .ending && clients[id].endingKind == .idle {
+            clients[id].endingKind = .afterResponse
+            arm(id, .linger, configuration.writeTimeout)
+        }
+    }
+
+    private mutating func park(_ id: SlotID) {
+        clients[id].phase = .parked
+        clients[id].exchange = Exchange()
+        arm(id, .parked, configuration.clientIdleTimeout)
+        let surplus = policy.park(id)
+        resumeClient(id)
+        if let surplus { endParked(surplus, .tooManyParked) }
+    }
+
+    /// Ends a connection that is idle: FIN, grace, RST.
+    mutating func endParked(_ id: SlotID, _ why: ClientEnd) {
+        policy.count(why)
+        beginEnding(id, .idle)
+    }
+
+    /// Sends our FIN and waits for the peer's, discarding what still comes: an RST on bytes that
+    /// arrive after close(2) would destroy a response the client has not read (RFC 9112 §9.6).
+    mutating func beginEnding(_ id: SlotID, _ kind: EndingKind) {
+        policy.unpark(id)
+        clients[id].phase = .ending
+        clients[id].endingKind = kind
+        clients[id].exchange = Exchange()
+        actions.append(.finish(.client(id)))
+        endingLinks.append(Int32(id.slot), to: &ending)
+        switch kind {
+        case .idle: arm(id, .grace, configuration.closeGrace)
+        case .afterResponse: arm(id, .linger, configuration.writeTimeout)
+        }
+        if clients[id].peerFinished && !clients[id].isStalled {
+            // Not within this event: its bytes may not all fit the kernel, which the shell reports only
+            // afterwards, and a close drops what is pending.
+            arm(id, .flush, .zero)
+        } else {
+            resumeClient(id)
+        }
+    }
+
+    /// The response cannot be completed. The client must see that: framed content stops short, and
+    /// content that only the close would end is ended by a reset (RFC 9112 §8).
+    mutating func truncate(_ id: SlotID, _ cause: Cause) {
+        let response = clients[id].exchange.response
+        let endsWithClose = response.kind == .untilClose || response.rewrite == .unchunk
+        let isFramed = !endsWithClose || response.rewrite == .chunk
+        conclude(id, cause)
+        if isFramed {
+            beginEnding(id, .afterResponse)
+        } else {
+            closeClient(id, .reset)
+        }
+    }
+
+    /// The connection is over, now. Its exchange has had its outcome.
+    mutating func closeClient(_ id: SlotID, _ manner: CloseManner) {
+        precondition(!clients[id].exchange.isOpen, "closed with an exchange in flight")
+        if endingLinks.isLinked(Int32(id.slot)) { endingLinks.remove(Int32(id.slot), from: &ending) }
+        clientDeadlines.disarm(id.slot)
+        policy.left(id)
+        clients.remove(id)
+        actions.append(.close(.client(id), manner))
+    }
+
+    /// Makes sure that one more client connection fits: one that is ending already, else the longest
+    /// parked of the heaviest owner, is reset. The bound is exact.
+    mutating func makeRoomForClient() -> Bool {
+        // One goes for one, but after a reload that lowered the bound it takes more.
+        var steps = 0
+        while policy.held >= policy.limits.maxConnections {
+            steps += 1
+            if steps > 32 { return false }
+            if let oldest = ending.first >= 0 ? clients.occupant(of: Int(ending.first)) : nil {
+                closeClient(oldest, .reset)
+            } else if let victim = policy.longestParkedOfHeaviestOwner() {
+                policy.count(.evicted)
+                closeClient(victim, .reset)
+            } else {
+                return false
+            }
+        }
+        return true
+    }
+
+    // MARK: What the client does
+
+    /// The client's FIN. A half-closed client still gets its answer.
+    mutating func clientEnded(_ id: SlotID) {
+        if clients[id].peerFinished { return }
+        clients[id].peerFinished = true
+        if !clients[id].isPaused {
+            clients[id].isPaused = true
+            actions.append(.pauseReading(.client(id)))
+        }
+        switch clients[id].phase {
+        case .fresh, .parked, .head:
+            closeClient(id, .normal)
+        case .ending:
+            statistics.gracefulCloses += 1
+            if !clients[id].isStalled { closeClient(id, .normal) }
+        case .tunnel:
+            if let upstream = clients[id].exchange.upstream { clientFinishedTunnel(id, upstream) }
+        case .exchange:
+            let exchange = clients[id].exchange
+            if !exchange.isOpen { return }
+            let isQueued = exchange.stage == .waiting && !pool.isDialPending(for: id)
+            // In the queue nobody can tell a half-close from a departure; its place is worth more to
+            // those who are certainly there.
+            if !exchange.request.isComplete || isQueued { return abortExchange(id, .clientGone, .normal) }
+            armClient(id)
+        }
+    }
+
+    /// The client's connection failed.
+    mutating func clientFailed(_ id: SlotID) {
+        switch clients[id].phase {
+        case .exchange where clients[id].exchange.isOpen: abortExchange(id, .clientGone, .reset)
+        case .tunnel: closeTunnel(id, .clientGone)
+        case .fresh, .head, .parked, .exchange, .ending: closeClient(id, .reset)
+        }
+    }
+
+    /// Ends an exchange whose client will get nothing more.
+    mutating func abortExchange(_ id: SlotID, _ cause: Cause, _ manner: CloseManner) {
+        abandonUpstream(id)
+        conclude(id, cause)
+        closeClient(id, manner)
+        applyPoolEffects()
+    }
+
+    mutating func clientDrained(_ id: SlotID) {
+        clients[id].isStalled = false
+        if clients[id].phase == .ending {
+            if clients[id].peerFinished { closeClient(id, .normal) }
+            return
+        }
+        if let upstream = clients[id].exchange.upstream, !clients[id].exchange.tunnel.upstreamFinished {
+            resume(upstream)
+        }
+        if clients[id].phase == .tunnel, let upstream = clients[id].exchange.upstream {
+            endTunnelIfFinished(id, upstream)
+        } else if clients[id].phase == .exchange && clients[id].exchange.stage == .flushing {
+            settleClient(id)
+        } else {
+            armClient(id)
+        }
+    }
+
+    mutating func upstreamDrained(_ upstream: UpstreamID) {
+        let slot = upstream.id.index
+        links[slot].isStalled = false
+        armUpstream(upstream)
+        let id = links[slot].client
+        if id == .none { return }
+        if clients[id].phase == .tunnel {
+            resumeClient(id)
+            endTunnelIfFinished(id, upstream)
+        } else if !clients[id].exchange.request.isComplete {
+            resumeClient(id)
+            armClient(id)
+        } else if !clients[id].exchange.hasResponse {
+            armResponse(upstream)
+        }
+    }
+}

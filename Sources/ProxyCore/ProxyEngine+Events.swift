@@ -1,0 +1,206 @@
+public import Basics
+public import ClientPolicy
+import HTTPWire
+public import UpstreamPool
+
+// What the shell may tell the engine. Each call replaces `actions`, `records` and `outbox`.
+extension ProxyEngine {
+    /// A client connection was accepted. Nil if there is no room (see `canAccept`): close it.
+    public mutating func accepted(owner: OwnerKey, now: MonotonicTime) -> ConnectionID? {
+        begin(now)
+        if isDraining || !makeRoomForClient() { return nil }
+        let id = clients.insert(ClientSession(now: now))
+        guard policy.admit(id, owner: owner, now: now) == .admitted else {
+            preconditionFailure("room was made, and is gone")
+        }
+        statistics.clientsAccepted += 1
+        arm(id, .request, configuration.requestTimeout)
+        // Near the bound the longest parked go in good order, so that at the bound nobody must be reset.
+        if policy.held > policy.limits.maxConnections - min(64, policy.limits.maxConnections / 16),
+            let victim = policy.longestParkedOfHeaviestOwner()
+        {
+            endParked(victim, .evicted)
+        }
+        return .client(id)
+    }
+
+    /// Bytes came: everything unconsumed so far plus what is new. Returns how many were consumed; the
+    /// rest is offered again with more bytes, after `resumeReading`, or at once if reading is not
+    /// paused and something was consumed.
+    public mutating func received(
+        _ connection: ConnectionID,
+        _ bytes: Span<UInt8>,
+        now: MonotonicTime
+    ) -> Int {
+        begin(now)
+        guard isAlive(connection) else {
+            statistics.staleEvents += 1
+            return bytes.count
+        }
+        switch connection.side {
+        case .client: return clientBytes(connection.id, bytes)
+        case .upstream: return upstreamBytes(UpstreamID(connection.id), bytes)
+        }
+    }
+
+    /// The peer has finished sending (FIN).
+    public mutating func ended(_ connection: ConnectionID, now: MonotonicTime) {
+        begin(now)
+        guard isAlive(connection) else {
+            statistics.staleEvents += 1
+            return
+        }
+        switch connection.side {
+        case .client: clientEnded(connection.id)
+        case .upstream: upstreamEnded(UpstreamID(connection.id), isReset: false)
+        }
+    }
+
+    /// The connection failed (reset, time-out of the kernel, write error); the shell still holds it.
+    public mutating func failed(_ connection: ConnectionID, now: MonotonicTime) {
+        begin(now)
+        guard isAlive(connection) else {
+            statistics.staleEvents += 1
+            return
+        }
+        switch connection.side {
+        case .client: clientFailed(connection.id)
+        case .upstream: upstreamEnded(UpstreamID(connection.id), isReset: true)
+        }
+    }
+
+    /// The kernel would not take all that was sent: the rest is pending in the shell.
+    public mutating func stalled(_ connection: ConnectionID, now: MonotonicTime) {
+        begin(now)
+        guard isAlive(connection) else { return }
+        switch connection.side {
+        case .client:
+            clients[connection.id].isStalled = true
+            becomeUnread(connection.id)
+            if let upstream = clients[connection.id].exchange.upstream { pause(upstream) }
+            armClient(connection.id)
+        case .upstream:
+            let slot = connection.id.index
+            links[slot].isStalled = true
+            if links[slot].client != .none {
+                pauseClient(links[slot].client)
+                armClient(links[slot].client)
+            }
+            armUpstream(UpstreamID(connection.id))
+        }
+    }
+
+    /// Nothing is pending any more on a connection that had stalled.
+    public mutating func drained(_ connection: ConnectionID, now: MonotonicTime) {
+        begin(now)
+        guard isAlive(connection) else { return }
+        switch connection.side {
+        case .client: clientDrained(connection.id)
+        case .upstream: upstreamDrained(UpstreamID(connection.id))
+        }
+    }
+
+    /// A dial ended with an established connection, which reads from now on.
+    public mutating func dialSucceeded(_ id: UpstreamID, now: MonotonicTime) {
+        begin(now)
+        guard pool.isAlive(id), pool.isDialling(id) else {
+            statistics.staleEvents += 1
+            return
+        }
+        upstreamDeadlines.disarm(id.id.slot)
+        links[id.id.index].isConnected = true
+        pool.connected(id, now: now)
+        applyPoolEffects()
+    }
+
+    /// A dial ended without a connection.
+    public mutating func dialFailed(_ id: UpstreamID, _ cause: Cause, now: MonotonicTime) {
+        begin(now)
+        guard pool.isAlive(id), pool.isDialling(id) else {
+            statistics.staleEvents += 1
+            return
+        }
+        failDial(id, cause)
+    }
+
+    /// Answer to `check`: whether the socket is silent (neither bytes nor end of file).
+    public mutating func checked(_ id: UpstreamID, isSilent: Bool, now: MonotonicTime) {
+        begin(now)
+        guard pool.isAlive(id) else {
+            statistics.staleEvents += 1
+            return
+        }
+        let client = links[id.id.index].client
+        guard client != .none, clients[client].exchange.stage == .checking else { return }
+        if isSilent {
+            sendHead(client, id)
+        } else {
+            statistics.idleClosedByUpstream += 1
+            replaceUpstream(client, id)
+        }
+        applyPoolEffects()
+    }
+
+    /// Answer to `inspect`: for how long the peer has acknowledged nothing of what is outstanding;
+    /// zero where nothing is.
+    public mutating func inspected(_ id: UpstreamID, silentFor silence: Interval, now: MonotonicTime) {
+        begin(now)
+        guard pool.isAlive(id), links[id.id.index].client != .none, !links[id.id.index].hasBytes else {
+            return
+        }
+        // The kernel's clock of acknowledgements also runs while the connection is idle in the pool.
+        let sentAt = clients[links[id.id.index].client].exchange.sentAt
+        let silence = min(silence, now.since(sentAt))
+        if silence >= configuration.ackTimeout {
+            upstreamLost(id, .upstreamSilent)
+        } else if silence > .zero {
+            armAcknowledge(
+                id,
+                after: Interval(nanoseconds: configuration.ackTimeout.nanoseconds - silence.nanoseconds)
+            )
+        }
+        applyPoolEffects()
+    }
+
+    /// Deadlines may have passed. At most `limit` are handled; call again while `nextDeadline` is not
+    /// after `now`.
+    public mutating func timePassed(now: MonotonicTime, limit: Int = 32) {
+        begin(now)
+        var steps = 0
+        while steps < limit, let (slot, lane) = clientDeadlines.popExpired(at: now) {
+            steps += 1
+            if let id = clients.occupant(of: Int(slot)), let lane = ClientLane(rawValue: lane) {
+                clientDeadlinePassed(id, lane)
+            }
+        }
+        while steps < limit, let (slot, lane) = upstreamDeadlines.popExpired(at: now) {
+            steps += 1
+            let id = UpstreamID(links[Int(slot)].id)
+            if pool.isAlive(id), let lane = UpstreamLane(rawValue: lane) { upstreamDeadlinePassed(id, lane) }
+        }
+        if pool.nextDeadline <= now { pool.expire(now: now, limit: limit) }
+        continueDraining(limit: limit)
+        applyPoolEffects()
+    }
+
+    /// accept(2) or connect(2) met the limit of descriptors: idle and parked connections make room.
+    public mutating func descriptorsExhausted(now: MonotonicTime) {
+        begin(now)
+        pool.closeIdle(limit: 8, .evicted)
+        applyPoolEffects()
+        for _ in 0..<8 {
+            guard let victim = policy.longestParkedOfHeaviestOwner() else { break }
+            policy.count(.evicted)
+            closeClient(victim, .reset)
+        }
+    }
+
+    /// The process is stopping: nothing is accepted or kept any more. Work in flight goes on.
+    public mutating func drain(now: MonotonicTime) {
+        begin(now)
+        isDraining = true
+        pool.drain(now: now)
+        continueDraining(limit: 32)
+        applyPoolEffects()
+    }
+}

@@ -1,0 +1,170 @@
+import ClientPolicy
+import Basics
+import HTTPWire
+import UpstreamPool
+
+// From the client's bytes to an exchange.
+extension ProxyEngine {
+    mutating func clientBytes(_ id: SlotID, _ bytes: Span<UInt8>) -> Int {
+        switch clients[id].phase {
+        case .fresh, .parked, .head: return readRequestHead(id, bytes)
+        case .exchange: return requestContent(id, bytes, from: 0)
+        case .tunnel: return tunnelBytesFromClient(id, bytes, from: 0)
+        case .ending:
+            // A request in the grace of an idle close is never half-served; the client sees the close
+            // and knows that nothing of it was processed (RFC 9112 §9.3.1).
+            statistics.lateRequests += clients[id].endingKind == .idle ? 1 : 0
+            return bytes.count
+        }
+    }
+
+    private mutating func readRequestHead(_ id: SlotID, _ bytes: Span<UInt8>) -> Int {
+        var scanned = Int(clients[id].scanned)
+        do throws(WireError) {
+            let head = try HeadParser.parseRequest(
+                bytes,
+                scanned: &scanned,
+                limits: configuration.heads,
+                fields: &fields
+            )
+            guard let head else {
+                waitForRestOfHead(id, scanned)
+                return 0
+            }
+            openExchange(id)
+            keepText(id, bytes, head)
+            try startExchange(id, bytes, head)
+            return clients.isAlive(id) ? requestContent(id, bytes, from: head.length) : bytes.count
+        } catch {
+            if clients[id].phase != .exchange { openExchange(id) }
+            // What follows an unreadable request cannot be told from its content (RFC 9112 §9.3).
+            clients[id].isPersistent = false
+            answer(id, .badRequest, error)
+            return bytes.count
+        }
+    }
+
+    private mutating func waitForRestOfHead(_ id: SlotID, _ scanned: Int) {
+        clients[id].scanned = UInt32(scanned)
+        if clients[id].phase == .head { return }
+        policy.unpark(id)
+        clients[id].phase = .head
+        arm(id, .header, configuration.headerTimeout)
+    }
+
+    mutating func openExchange(_ id: SlotID) {
+        policy.unpark(id)
+        clientDeadlines.disarm(id.slot)
+        clients[id].phase = .exchange
+        clients[id].scanned = 0
+        clients[id].requests += 1
+        clients[id].exchange = Exchange()
+        clients[id].exchange.isOpen = true
+        clients[id].exchange.startedAt = now
+        statistics.requests += 1
+    }
+
+    /// Keeps "METHOD target" for the access record.
+    private mutating func keepText(_ id: SlotID, _ bytes: Span<UInt8>, _ head: RequestHead) {
+        guard configuration.accessLog else { return }
+        let text = heads.take()
+        heads[text].append(bytes.extracting(head.methodName.range))
+        heads[text].append(ASCII.space)
+        heads[text].append(bytes.extracting(head.target.range))
+        clients[id].exchange.text = text
+    }
+
+    /// Judges the head and sets the exchange going.
+    private mutating func startExchange(
+        _ id: SlotID,
+        _ bytes: Span<UInt8>,
+        _ head: RequestHead
+    ) throws(WireError) {
+        let target = try RequestTarget.parse(bytes, head: head)
+        let options = try ConnectionOptions.read(bytes, &fields)
+        let framing = try Framing.ofRequest(bytes, head, fields)
+        _ = try RequestTarget.checkHost(bytes, head, fields)
+        clients[id].exchange.method = head.method
+        clients[id].exchange.isHTTP10 = head.version == .http10
+        clients[id].exchange.request = BodyProgress(framing)
+        if framing == .chunked { clients[id].exchange.requestNominations = keepNominations(bytes, options) }
+        clients[id].exchange.bytesUp = UInt64(head.length)
+        statistics.bytesUp += UInt64(head.length)
+        // RFC 9112 §9.3: a proxy keeps no connection to an HTTP/1.0 client.
+        clients[id].isPersistent = head.version == .http11 && !options.contains(.close)
+
+        if head.method == .connect {
+            startTunnel(id, bytes, target)
+            return
+        }
+        guard target.form == .absolute else {
+            clients[id].isPersistent = false
+            answer(id, .notAbsolute)
+            return
+        }
+        guard target.scheme == .http else {
+            clients[id].isPersistent = false
+            answer(id, .schemeUnsupported)
+            return
+        }
+        let expects = fields.first(.expect)
+        clients[id].exchange.expectsContinue =
+            expects.map { hasToken(bytes, $0.value, "100-continue") } == true && head.version == .http11
+            && framing != .none
+        clients[id].exchange.offersUpgrade =
+            options.contains(.upgrade) && fields.first(.upgrade) != nil && head.version == .http11
+        clients[id].exchange.isReplayable =
+            head.method.isIdempotent && framing == .none && !clients[id].exchange.offersUpgrade
+        clients[id].exchange.need = clients[id].exchange.isReplayable ? .any : .recent
+        writeRequestHead(id, bytes, head, target, options)
+        seekUpstream(id)
+    }
+
+    /// Passes the request's content on, as far as the upstream connection takes it. Returns how many
+    /// bytes of the span are consumed.
+    mutating func requestContent(_ id: SlotID, _ bytes: Span<UInt8>, from start: Int) -> Int {
+        guard clients[id].phase == .exchange else {
+            // The exchange became a tunnel or has ended within this event; what follows is next.
+            if clients[id].phase == .tunnel { return tunnelBytesFromClient(id, bytes, from: start) }
+            return clients[id].phase == .ending ? bytes.count : start
+        }
+        if start == bytes.count { return start }
+        let exchange = clients[id].exchange
+        guard !exchange.request.isComplete, exchange.stage == .sent, let upstream = exchange.upstream,
+            !links[upstream.id.index].isStalled
+        else {
+            // Pipelined, or content that has nowhere to go yet.
+            pauseClient(id)
+            return start
+        }
+        var offset = start
+        var progress = exchange.request
+        let result = relay(&progress, bytes, &offset, to: .upstream(upstream))
+        clients[id].exchange.request = progress
+        clients[id].exchange.bytesUp += UInt64(offset - start)
+        statistics.bytesUp += UInt64(offset - start)
+        // It did not wait for an invitation, so it needs none.
+        if offset > start { clients[id].exchange.expectsContinue = false }
+        switch result {
+        case .more:
+            if offset > start { armClient(id) }
+        case .complete:
+            // An interim response is no answer: the final one is still to come.
+            if !clients[id].exchange.hasResponse { armResponse(upstream) }
+            armClient(id)
+            if offset < bytes.count { pauseClient(id) }
+        case .bad(let error):
+            abandonUpstream(id)
+            clients[id].isPersistent = false
+            if clients[id].exchange.hasResponse {
+                truncate(id, .badRequest)
+            } else {
+                answer(id, .badRequest, error)
+            }
+            // Somebody may have waited for the abandoned connection's place.
+            applyPoolEffects()
+            return bytes.count
+        }
+        return offset
+    }
+}

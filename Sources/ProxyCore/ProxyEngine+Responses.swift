@@ -1,0 +1,283 @@
+import ClientPolicy
+import Basics
+import HTTPWire
+import UpstreamPool
+
+// From the origin's bytes to the client's response.
+extension ProxyEngine {
+    mutating func upstreamBytes(_ upstream: UpstreamID, _ bytes: Span<UInt8>) -> Int {
+        let slot = upstream.id.index
+        let id = links[slot].client
+        guard id != .none else {
+            // RFC 9112 §9.2: bytes without a request must not be taken for the next response.
+            statistics.unsolicitedBytes += 1
+            closeUpstream(upstream, .reset)
+            applyPoolEffects()
+            return bytes.count
+        }
+        if clients[id].phase == .tunnel { return tunnelBytesFromUpstream(id, upstream, bytes, from: 0) }
+        if clients[id].exchange.stage == .checking {
+            statistics.unsolicitedBytes += 1
+            replaceUpstream(id, upstream)
+            return bytes.count
+        }
+        links[slot].hasBytes = true
+        var offset = 0
+        while !clients[id].exchange.hasResponse {
+            // Interim responses are cheap to send and cost an action each; the rest is offered again.
+            if actions.count >= ProxyEngine.actionsPerOffer { return offset }
+            guard readResponseHead(id, upstream, bytes, &offset) else { return offset }
+            if clients[id].phase == .tunnel {
+                return tunnelBytesFromUpstream(id, upstream, bytes, from: offset)
+            }
+        }
+        var progress = clients[id].exchange.response
+        let start = offset
+        let result = relay(&progress, bytes, &offset, to: .client(id))
+        clients[id].exchange.response = progress
+        clients[id].exchange.bytesDown += UInt64(offset - start)
+        statistics.bytesDown += UInt64(offset - start)
+        switch result {
+        case .more:
+            // It moves: what waits for the half-closed client or for content starts anew.
+            if clients[id].peerFinished || !clients[id].exchange.request.isComplete { armClient(id) }
+            return offset
+        case .complete:
+            completeResponse(id, upstream, isClean: offset == bytes.count)
+            return bytes.count
+        case .bad:
+            upstreamLost(upstream, .badResponse)
+            return bytes.count
+        }
+    }
+
+    /// Handles one response head, interim or final. False if it is incomplete, or the exchange is
+    /// over with an error (then everything counts as consumed).
+    private mutating func readResponseHead(
+        _ id: SlotID,
+        _ upstream: UpstreamID,
+        _ bytes: Span<UInt8>,
+        _ offset: inout Int
+    ) -> Bool {
+        let slot = upstream.id.index
+        var scanned = Int(links[slot].scanned)
+        let part = bytes.extracting(offset...)
+        do throws(WireError) {
+            let head = try HeadParser.parseResponse(
+                part,
+                scanned: &scanned,
+                limits: configuration.heads,
+                fields: &fields
+            )
+            guard let head else {
+                links[slot].scanned = UInt32(scanned)
+                return false
+            }
+            links[slot].scanned = 0
+            if head.status == 101 {
+                guard clients[id].exchange.offersUpgrade, clients[id].exchange.request.isComplete else {
+                    throw .malformedStatusLine
+                }
+                if tunnels >= configuration.maxTunnels {
+                    upstreamLost(upstream, .tooManyTunnels)
+                    offset = bytes.count
+                    return false
+                }
+                try passUpgrade(id, upstream, part, head)
+            } else if head.status < 200 {
+                try passInterim(id, part, head)
+            } else {
+                try passFinal(id, upstream, part, head)
+            }
+            offset += head.length
+            clients[id].exchange.bytesDown += UInt64(head.length)
+            statistics.bytesDown += UInt64(head.length)
+            return true
+        } catch {
+            upstreamLost(upstream, .badResponse)
+            offset = bytes.count
+            return false
+        }
+    }
+
+    /// RFC 9110 §15.2: interim responses are passed on, in order, but never to an HTTP/1.0 client.
+    private mutating func passInterim(
+        _ id: SlotID,
+        _ bytes: Span<UInt8>,
+        _ head: ResponseHead
+    ) throws(WireError) {
+        _ = try ConnectionOptions.read(bytes, &fields)
+        let exchange = clients[id].exchange
+        if exchange.isHTTP10 || (head.status == 100 && exchange.sentContinue) { return }
+        if head.status == 100 {
+            clients[id].exchange.expectsContinue = false
+            armClient(id)
+        }
+        let start = outbox.count
+        appendStatusLine(bytes, head)
+        HeadWriter.appendFields(bytes, fields, to: &outbox)
+        outbox.append("\r\n")
+        actions.append(.send(.client(id), offset: start, count: outbox.count - start))
+    }
+
+    private mutating func passUpgrade(
+        _ id: SlotID,
+        _ upstream: UpstreamID,
+        _ bytes: Span<UInt8>,
+        _ head: ResponseHead
+    ) throws(WireError) {
+        _ = try ConnectionOptions.read(bytes, &fields)
+        guard let upgrade = fields.first(.upgrade) else { throw .malformedStatusLine }
+        let start = outbox.count
+        appendStatusLine(bytes, head)
+        HeadWriter.appendFields(bytes, fields, to: &outbox)
+        appendVia(head.version)
+        outbox.append("Connection: Upgrade\r\nUpgrade: ")
+        outbox.append(bytes.extracting(upgrade.value.range))
+        outbox.append("\r\n\r\n")
+        actions.append(.send(.client(id), offset: start, count: outbox.count - start))
+        clients[id].exchange.status = 101
+        becomeTunnel(id, upstream)
+    }
+
+    private mutating func passFinal(
+        _ id: SlotID,
+        _ upstream: UpstreamID,
+        _ bytes: Span<UInt8>,
+        _ head: ResponseHead
+    ) throws(WireError) {
+        let options = try ConnectionOptions.read(bytes, &fields)
+        let framing = try Framing.ofResponse(
+            bytes,
+            head,
+            fields,
+            requestMethod: clients[id].exchange.method
+        )
+        if Framing.mustNotDeclareContent(status: head.status, requestMethod: .get) {
+            fields.drop(.contentLength)
+        }
+        forgetResponseDeadlines(upstream)
+        links[upstream.id.index].isPersistent =
+            framing != .untilClose
+            && (head.version == .http11 ? !options.contains(.close) : options.contains(.keepAlive))
+
+        links[upstream.id.index].idleLimit = idleLimit(bytes)
+        let isHTTP10 = clients[id].exchange.isHTTP10
+        var progress = BodyProgress(framing)
+        if framing == .chunked && isHTTP10 { progress.rewrite = .unchunk }
+        if framing == .untilClose && !isHTTP10 { progress.rewrite = .chunk }
+        clients[id].exchange.response = progress
+        if framing == .chunked { clients[id].exchange.responseNominations = keepNominations(bytes, options) }
+        clients[id].exchange.hasResponse = true
+        clients[id].exchange.expectsContinue = false
+        clients[id].exchange.status = head.status
+        clients[id].exchange.firstByte = now.since(clients[id].exchange.sentAt)
+        statistics.responses[Int(min(5, head.status / 100))] += 1
+
+        let start = outbox.count
+        appendStatusLine(bytes, head)
+        HeadWriter.appendFields(bytes, fields, to: &outbox)
+        if framing == .chunked && !isHTTP10 || progress.rewrite == .chunk {
+            outbox.append("Transfer-Encoding: chunked\r\n")
+        }
+        appendVia(head.version)
+        appendPersistence(id)
+        outbox.append("\r\n")
+        actions.append(.send(.client(id), offset: start, count: outbox.count - start))
+        armClient(id)
+    }
+
+    /// What the origin allows, less a margin: a request must not meet the origin's close on its way.
+    private func idleLimit(_ bytes: Span<UInt8>) -> Interval {
+        guard let field = fields.first(.keepAlive),
+            let seconds = FieldValue.keepAliveTimeout(bytes, field.value)
+        else { return .unlimited }
+        let margin = 1
+        return .seconds(max(0, Int(min(seconds, 86_400)) - margin))
+    }
+
+    private mutating func appendStatusLine(_ bytes: Span<UInt8>, _ head: ResponseHead) {
+        outbox.append("HTTP/1.1 ")
+        outbox.append(decimal: UInt64(head.status))
+        outbox.append(ASCII.space)
+        outbox.append(bytes.extracting(head.reason.range))
+        outbox.append("\r\n")
+    }
+
+    private mutating func appendVia(_ version: HTTPVersion) {
+        outbox.append(version == .http11 ? "Via: 1.1 " : "Via: 1.0 ")
+        outbox.append(configuration.name)
+        outbox.append("\r\n")
+    }
+
+    /// Decides whether the client connection lives on, and says so: an announced close is free of
+    /// the race that a silent one has.
+    mutating func appendPersistence(_ id: SlotID) {
+        let reason = policy.reasonToEnd(id, requests: Int(clients[id].requests), now: now)
+        let keeps =
+            clients[id].isPersistent && !clients[id].peerFinished && !isDraining && reason == nil
+            && clients[id].exchange.request.isComplete
+        clients[id].exchange.announcedClose = !keeps
+        guard keeps else {
+            if let reason, clients[id].isPersistent { policy.count(reason) }
+            outbox.append("Connection: close\r\n")
+            return
+        }
+        let idle = configuration.clientIdleTimeout
+        // The hint is a little below what is enforced, so that a client that honours it closes first.
+        if idle.isUnlimited || idle < .seconds(2) { return }
+        outbox.append("Connection: keep-alive\r\nKeep-Alive: timeout=")
+        outbox.append(decimal: UInt64(idle.nanoseconds / 1_000_000_000 - 1))
+        outbox.append("\r\n")
+    }
+
+    /// The response has ended. The connection returns to the pool only if nothing came after the
+    /// response and the request was sent whole (POLICY §6.5).
+    mutating func completeResponse(_ id: SlotID, _ upstream: UpstreamID, isClean: Bool) {
+        let slot = upstream.id.index
+        if !isClean { statistics.unsolicitedBytes += 1 }
+        let isPersistent =
+            isClean && links[slot].isPersistent && clients[id].exchange.request.isComplete
+            && !links[slot].isStalled
+        links[slot].client = .none
+        clients[id].exchange.upstream = nil
+        upstreamDeadlines.disarm(upstream.id.slot)
+        if isPersistent { resume(upstream) }
+        conclude(id, .completed)
+        pool.release(
+            upstream,
+            isPersistent: isPersistent,
+            idleLimit: links[slot].idleLimit,
+            now: now
+        )
+        applyPoolEffects()
+        settleClient(id)
+    }
+
+    /// The origin's FIN or failure.
+    mutating func upstreamEnded(_ upstream: UpstreamID, isReset: Bool) {
+        let slot = upstream.id.index
+        let id = links[slot].client
+        guard id != .none else {
+            statistics.idleClosedByUpstream += 1
+            closeUpstream(upstream, isReset ? .reset : .normal)
+            applyPoolEffects()
+            return
+        }
+        if clients[id].phase == .tunnel {
+            if isReset { closeTunnel(id, .upstreamGone) } else { upstreamFinishedTunnel(id, upstream) }
+            return
+        }
+        let exchange = clients[id].exchange
+        if exchange.stage == .checking {
+            statistics.idleClosedByUpstream += 1
+            replaceUpstream(id, upstream)
+        } else if exchange.hasResponse && exchange.response.kind == .untilClose && !isReset {
+            if exchange.response.rewrite == .chunk { sendText(.client(id), "0\r\n\r\n") }
+            clients[id].exchange.response.kind = .none
+            completeResponse(id, upstream, isClean: true)
+        } else {
+            upstreamLost(upstream, .upstreamGone, manner: isReset ? .reset : .normal)
+        }
+    }
+}

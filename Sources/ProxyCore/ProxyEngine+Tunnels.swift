@@ -1,0 +1,179 @@
+import Basics
+import HTTPWire
+import UpstreamPool
+
+// Byte relays: CONNECT and upgraded connections.
+extension ProxyEngine {
+    /// A CONNECT request. The tunnel is counted from here on, its dial included.
+    mutating func startTunnel(_ id: SlotID, _ bytes: Span<UInt8>, _ target: RequestTarget) {
+        clients[id].exchange.isConnect = true
+        clients[id].exchange.need = .fresh
+        clients[id].exchange.port = target.port
+        let allowed = configuration.allowedTunnelPorts
+        let index = heads.take()
+        heads[index].append(bytes.extracting(target.host.range))
+        clients[id].exchange.head = index
+        clients[id].exchange.hostCount = UInt32(target.host.count)
+        if !allowed.isEmpty && !allowed.contains(target.port) {
+            answer(id, .denied)
+        } else if countTunnel(id) {
+            seekUpstream(id)
+        } else {
+            answer(id, .tooManyTunnels)
+        }
+    }
+
+    private mutating func countTunnel(_ id: SlotID) -> Bool {
+        if tunnels >= configuration.maxTunnels { return false }
+        tunnels += 1
+        clients[id].exchange.isCountedAsTunnel = true
+        return true
+    }
+
+    /// RFC 9110 §9.3.6: a 2xx to CONNECT has neither Content-Length nor Transfer-Encoding.
+    mutating func openTunnel(_ id: SlotID, _ upstream: UpstreamID) {
+        sendText(.client(id), "HTTP/1.1 200 Connection established\r\n\r\n")
+        clients[id].exchange.status = 200
+        clients[id].exchange.hasResponse = true
+        statistics.responses[2] += 1
+        becomeTunnel(id, upstream)
+    }
+
+    /// From here on bytes are only relayed. The quiet clock starts now, not with the dial.
+    mutating func becomeTunnel(_ id: SlotID, _ upstream: UpstreamID) {
+        if !clients[id].exchange.isCountedAsTunnel { _ = countTunnel(id) }
+        statistics.tunnelsOpened += 1
+        clients[id].phase = .tunnel
+        // After an upgrade the client has asked already; it need not speak again.
+        if !clients[id].exchange.isConnect { clients[id].exchange.tunnel.clientBursts = 2 }
+        clients[id].exchange.hasResponse = true
+        clients[id].exchange.stage = .sent
+        forgetResponseDeadlines(upstream)
+        if clients[id].peerFinished {
+            clientFinishedTunnel(id, upstream)
+        } else {
+            resumeClient(id)
+        }
+        becomeQuiet(id, upstream)
+    }
+
+    /// Relays the event's bytes from `start` on; what is before was a head. Returns the end of what was
+    /// consumed.
+    mutating func tunnelBytesFromClient(_ id: SlotID, _ bytes: Span<UInt8>, from start: Int) -> Int {
+        let count = bytes.count - start
+        guard let upstream = clients[id].exchange.upstream, count > 0 else { return start }
+        if links[upstream.id.index].isStalled {
+            pauseClient(id)
+            return start
+        }
+        forward(.upstream(upstream), start, count)
+        clients[id].exchange.bytesUp += UInt64(count)
+        statistics.bytesUp += UInt64(count)
+        noteClientBurst(id, firstByte: bytes[start])
+        leaveQuiet(id)
+        armClient(id)
+        return bytes.count
+    }
+
+    /// Keeps count of who speaks, as far as it tells a handshake from what follows.
+    private mutating func noteClientBurst(_ id: SlotID, firstByte: UInt8) {
+        if clients[id].exchange.tunnel.clientSpokeLast { return }
+        let handshakeRecord: UInt8 = 22
+        let bursts = clients[id].exchange.tunnel.clientBursts
+        if bursts == 0 { clients[id].exchange.tunnel.isTLS = firstByte == handshakeRecord }
+        clients[id].exchange.tunnel.clientBursts = min(2, bursts + 1)
+        clients[id].exchange.tunnel.clientSpokeLast = true
+    }
+
+    mutating func tunnelBytesFromUpstream(
+        _ id: SlotID,
+        _ upstream: UpstreamID,
+        _ bytes: Span<UInt8>,
+        from start: Int
+    ) -> Int {
+        let count = bytes.count - start
+        if count == 0 { return start }
+        if clients[id].isStalled {
+            pause(upstream)
+            return start
+        }
+        forward(.client(id), start, count)
+        clients[id].exchange.bytesDown += UInt64(count)
+        statistics.bytesDown += UInt64(count)
+        clients[id].exchange.tunnel.clientSpokeLast = false
+        becomeQuiet(id, upstream)
+        return bytes.count
+    }
+
+    /// The last bytes were the upstream's (or none have come yet): from now on the tunnel counts as
+    /// quiet. Where too many are, the longest quiet one of the destination goes.
+    private mutating func becomeQuiet(_ id: SlotID, _ upstream: UpstreamID) {
+        leaveQuiet(id)
+        if clients[id].exchange.tunnel.isInHandshake { return armClient(id) }
+        let origin = Int(pool.origin(of: upstream).id.slot)
+        while quietTunnels.count <= origin { quietTunnels.append(ListEnds()) }
+        clients[id].exchange.tunnel.quietSince = now
+        clients[id].exchange.tunnel.quietList = Int32(origin)
+        quietLinks.append(Int32(id.slot), to: &quietTunnels[origin])
+        armClient(id)
+        while quietTunnels[origin].count > configuration.maxQuietPerDestination,
+            let longest = clients.occupant(of: Int(quietTunnels[origin].first)), longest != id,
+            now.since(clients[longest].exchange.tunnel.quietSince) >= configuration.minimumQuiet
+        {
+            closeTunnel(longest, .tunnelQuiet)
+        }
+    }
+
+    /// An answer is awaited (the client spoke last), or the tunnel is ending.
+    mutating func leaveQuiet(_ id: SlotID) {
+        let list = clients[id].exchange.tunnel.quietList
+        if list < 0 { return }
+        quietLinks.remove(Int32(id.slot), from: &quietTunnels[Int(list)])
+        clients[id].exchange.tunnel.quietList = -1
+        clients[id].exchange.tunnel.quietSince = .never
+    }
+
+    /// The client's FIN: passed on, the other direction goes on (RFC 9110 §9.3.6).
+    mutating func clientFinishedTunnel(_ id: SlotID, _ upstream: UpstreamID) {
+        clients[id].exchange.tunnel.clientFinished = true
+        actions.append(.finish(.upstream(upstream)))
+        endTunnelIfFinished(id, upstream)
+    }
+
+    mutating func upstreamFinishedTunnel(_ id: SlotID, _ upstream: UpstreamID) {
+        clients[id].exchange.tunnel.upstreamFinished = true
+        pause(upstream)
+        actions.append(.finish(.client(id)))
+        endTunnelIfFinished(id, upstream)
+    }
+
+    /// Both sides have finished and everything was taken: nothing is left to relay.
+    mutating func endTunnelIfFinished(_ id: SlotID, _ upstream: UpstreamID) {
+        let state = clients[id].exchange.tunnel
+        guard state.clientFinished, state.upstreamFinished, !clients[id].isStalled,
+            !links[upstream.id.index].isStalled
+        else {
+            armClient(id)
+            return
+        }
+        leaveQuiet(id)
+        clients[id].exchange.upstream = nil
+        conclude(id, .completed)
+        closeUpstream(upstream, .normal)
+        closeClient(id, .normal)
+        applyPoolEffects()
+    }
+
+    /// Ends a tunnel that has not finished by itself. The upstream half is reset, so that it leaves
+    /// no TIME_WAIT on our ports; the client half is closed in steps, unless it does not read anyway.
+    mutating func closeTunnel(_ id: SlotID, _ cause: Cause) {
+        leaveQuiet(id)
+        let upstream = clients[id].exchange.upstream
+        clients[id].exchange.upstream = nil
+        conclude(id, cause)
+        if let upstream { closeUpstream(upstream, .reset) }
+        let mustReset = clients[id].isStalled || cause == .clientGone || cause == .upstreamGone
+        if mustReset { closeClient(id, .reset) } else { beginEnding(id, .idle) }
+        applyPoolEffects()
+    }
+}

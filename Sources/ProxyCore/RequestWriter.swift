@@ -1,0 +1,62 @@
+import Basics
+import HTTPWire
+
+// The request's head as the origin gets it: origin-form, Host from the target, hop-by-hop fields
+// gone, Via added (RFC 9110 §7.6, RFC 9112 §3.2).
+extension ProxyEngine {
+    mutating func writeRequestHead(
+        _ id: SlotID,
+        _ bytes: Span<UInt8>,
+        _ head: RequestHead,
+        _ target: RequestTarget,
+        _ options: ConnectionOptions
+    ) {
+        let index = heads.take()
+        clients[id].exchange.head = index
+        clients[id].exchange.port = target.port
+        let isChunked = clients[id].exchange.request.kind == .chunked
+        let offersUpgrade = clients[id].exchange.offersUpgrade
+        let offersTrailers =
+            options.contains(.te) && fields.first(.te).map { hasToken(bytes, $0.value, "trailers") } == true
+
+        heads[index].append(bytes.extracting(head.methodName.range))
+        heads[index].append(ASCII.space)
+        appendPath(to: index, bytes, head, target)
+        heads[index].append(" HTTP/1.1\r\nHost: ")
+        let authority = heads[index].count
+        heads[index].append(bytes.extracting(target.authority.range))
+        clients[id].exchange.hostOffset =
+            UInt32(authority) + (target.host.start - target.authority.start)
+        clients[id].exchange.hostCount = UInt32(target.host.count)
+        heads[index].append("\r\n")
+
+        fields.drop(.host)
+        HeadWriter.appendFields(bytes, fields, to: &heads[index])
+        if isChunked { heads[index].append("Transfer-Encoding: chunked\r\n") }
+        if offersUpgrade, let upgrade = fields.first(.upgrade) {
+            heads[index].append("Connection: Upgrade\r\nUpgrade: ")
+            heads[index].append(bytes.extracting(upgrade.value.range))
+            heads[index].append("\r\n")
+        } else if offersTrailers {
+            heads[index].append("Connection: TE\r\nTE: trailers\r\n")
+        }
+        heads[index].append(head.version == .http11 ? "Via: 1.1 " : "Via: 1.0 ")
+        heads[index].append(configuration.name)
+        heads[index].append("\r\n\r\n")
+    }
+
+    private mutating func appendPath(
+        to index: Int32,
+        _ bytes: Span<UInt8>,
+        _ head: RequestHead,
+        _ target: RequestTarget
+    ) {
+        if target.path.isEmpty {
+            // RFC 9112 §3.2.4: OPTIONS without a path speaks of the server as a whole.
+            heads[index].append(head.method == .options ? "*" : "/")
+            return
+        }
+        if bytes[target.path.range.lowerBound] == UInt8(ascii: "?") { heads[index].append("/") }
+        heads[index].append(bytes.extracting(target.path.range))
+    }
+}

@@ -1,0 +1,51 @@
+import Glibc
+import ProxyCore
+import ProxySimulation
+import Synchronization
+
+/// Runs the whole proxy in virtual time for many seeds, optimised: `simulate [COUNT [FIRST]]`.
+///
+/// Ends with the plain line "N passed, N failed" and status 1 where an oracle spoke. A seed that did is
+/// replayed, with everything that happened, by `WEIR_SIM_SEED=n swift test --filter SimulationTests`.
+enum Simulate {
+    /// The seed that is running, for the handler of the trap that a broken invariant ends in.
+    private static let running = Atomic<UInt64>(0)
+
+    static func main() -> Int32 {
+        let arguments = CommandLine.arguments.dropFirst().compactMap { UInt64($0) }
+        let count = arguments.first ?? 10_000
+        let first = arguments.count > 1 ? arguments[1] : 0
+        for number in [SIGILL, SIGTRAP] { signal(number) { _ in Simulate.tell() } }
+        var failed = 0
+        var events = 0
+        var outcomes = [Int](repeating: 0, count: Cause.allCases.count)
+        for seed in first..<first + count {
+            running.store(seed, ordering: .relaxed)
+            let report = Simulation.run(seed: seed)
+            events += report.events
+            for cause in outcomes.indices { outcomes[cause] += report.statistics.outcomes[cause] }
+            if report.violations.isEmpty { continue }
+            failed += 1
+            for violation in report.violations.prefix(3) { print("seed \(seed): \(violation)") }
+        }
+        for cause in Cause.allCases { print("\(cause) \(outcomes[Int(cause.rawValue)])", terminator: "  ") }
+        print("\n\(count) seeds from \(first), \(events) events, invariants checked after each")
+        print("\(Int(count) - failed) passed, \(failed) failed")
+        return failed == 0 ? 0 : 1
+    }
+
+    /// Does only what a signal handler may.
+    private static func tell() {
+        var text: [UInt8] = [10]
+        var seed = running.load(ordering: .relaxed)
+        repeat {
+            text.insert(UInt8(48 + seed % 10), at: 0)
+            seed /= 10
+        } while seed > 0
+        text.insert(contentsOf: "an invariant broke: WEIR_SIM_SEED=".utf8, at: 0)
+        _ = write(STDERR_FILENO, text, text.count)
+        _exit(134)
+    }
+}
+
+exit(Simulate.main())

@@ -1,0 +1,101 @@
+public import ClientPolicy
+public import ProxyCore
+public import UpstreamPool
+
+// The names under which outcomes appear in logs, metrics and `/status`. They are an interface: dashboards and
+// alerts match on them, so a name is never changed, whatever becomes of the case behind it.
+
+extension Cause {
+    /// Stable name in lower case with underscores.
+    public var name: String {
+        switch self {
+        case .completed: "completed"
+        case .clientGone: "client_gone"
+        case .badRequest: "bad_request"
+        case .notAbsolute: "not_absolute"
+        case .schemeUnsupported: "scheme_unsupported"
+        case .clientTimeout: "client_timeout"
+        case .denied: "denied"
+        case .nameNotFound: "name_not_found"
+        case .nameTimeout: "name_timeout"
+        case .nameError: "name_error"
+        case .connectRefused: "connect_refused"
+        case .connectUnreachable: "connect_unreachable"
+        case .connectTimeout: "connect_timeout"
+        case .portsExhausted: "ports_exhausted"
+        case .descriptorsExhausted: "descriptors_exhausted"
+        case .connectFailed: "connect_failed"
+        case .queueFull: "queue_full"
+        case .queueTimeout: "queue_timeout"
+        case .tooManyTunnels: "too_many_tunnels"
+        case .upstreamGone: "upstream_gone"
+        case .upstreamSilent: "upstream_silent"
+        case .upstreamTimeout: "upstream_timeout"
+        case .badResponse: "bad_response"
+        case .tunnelQuiet: "tunnel_quiet"
+        case .halfClosed: "half_closed"
+        case .stopped: "stopped"
+        }
+    }
+
+    /// The causes with which a dial can fail.
+    public static let dialFailures: [Cause] = [
+        .nameNotFound, .nameTimeout, .nameError, .connectRefused, .connectUnreachable, .connectTimeout,
+        .portsExhausted, .descriptorsExhausted, .connectFailed,
+    ]
+}
+
+extension Phase {
+    /// Stable name in lower case with underscores.
+    public var name: String {
+        switch self {
+        case .requestHead: "request_head"
+        case .connect: "connect"
+        case .response: "response"
+        case .content: "content"
+        case .tunnel: "tunnel"
+        }
+    }
+}
+
+extension Refusal {
+    /// Stable name in lower case with underscores.
+    public var name: String {
+        switch self {
+        case .idleTooLong: "idle_too_long"
+        case .tooOld: "too_old"
+        case .usedUp: "used_up"
+        case .notPersistent: "not_persistent"
+        case .tooManyIdle: "too_many_idle"
+        case .evicted: "evicted"
+        case .abandonedTunnel: "abandoned_tunnel"
+        case .draining: "draining"
+        case .portPressure: "port_pressure"
+        }
+    }
+}
+
+extension ClientEnd {
+    /// Stable name in lower case with underscores.
+    public var name: String {
+        switch self {
+        case .keepAliveOff: "keep_alive_off"
+        case .usedUp: "used_up"
+        case .tooOld: "too_old"
+        case .draining: "draining"
+        case .idleTooLong: "idle_too_long"
+        case .tooManyParked: "too_many_parked"
+        case .evicted: "evicted"
+        }
+    }
+}
+
+extension OriginKind {
+    /// Stable name in lower case.
+    public var name: String {
+        switch self {
+        case .http: "http"
+        case .tunnel: "tunnel"
+        }
+    }
+}

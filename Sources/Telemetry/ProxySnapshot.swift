@@ -1,0 +1,91 @@
+public import Basics
+import ClientPolicy
+public import ProxyCore
+public import UpstreamPool
+
+/// What the proxy was doing at one instant: the only thing that `PrometheusText` and `StatusJSON` read.
+public struct ProxySnapshot: Sendable {
+    /// Counters of exchanges and tunnels.
+    public var engine = EngineStatistics()
+    /// Counters of the pool.
+    public var pool = PoolStatistics()
+    /// Upstream connections by state.
+    public var poolCounts = UpstreamPool.Counts()
+    /// Origins that have a connection or a waiter; empty for metrics.
+    public var origins: [UpstreamPool.OriginReport] = []
+    /// Client connections by state.
+    public var clients = ProxyEngine.ClientReport()
+    /// Client connections that weir ended, by `ClientEnd.rawValue`.
+    public var clientEnds: [Int] = []
+    /// Client connections that weir would not take.
+    public var clientRefusals = 0
+    /// Owners of client connections.
+    public var owners = 0
+    /// Tunnels, their dials included.
+    public var tunnels = 0
+    /// Whether the process is stopping.
+    public var isDraining = false
+    /// Limits in force.
+    public var configuration = EngineConfiguration()
+    /// What only the shell knows.
+    public var process = ProcessFigures()
+
+    /// Nothing has happened yet.
+    public init() {}
+
+    /// Reads the engine; walks its client connections, and its origins where they are asked for.
+    ///
+    /// - Parameter withOrigins: for `StatusJSON`; metrics do not name origins.
+    public init(_ engine: borrowing ProxyEngine, _ process: ProcessFigures, withOrigins: Bool) {
+        self.engine = engine.statistics
+        pool = engine.pool.statistics
+        poolCounts = engine.pool.counts()
+        if withOrigins { origins = engine.pool.originReports() }
+        clients = engine.clientReport()
+        clientEnds = engine.policy.ends
+        clientRefusals = engine.policy.refusals
+        owners = engine.policy.ownerCount
+        tunnels = engine.tunnels
+        isDraining = engine.isDraining
+        configuration = engine.configuration
+        self.process = process
+    }
+}
+
+/// What the shell knows of the process and the engine does not. Nil where the system does not tell.
+public struct ProcessFigures: Sendable {
+    /// Released version, after semver.org.
+    public var version = ""
+    /// The process id.
+    public var processID = 0
+    /// When the process began to serve.
+    public var startedAt = WallTime(seconds: 0, nanoseconds: 0)
+    /// For how long it has served.
+    public var uptime = Interval.zero
+    /// Descriptors that are open.
+    public var openDescriptors: Int?
+    /// RLIMIT_NOFILE, the soft limit; nil if unlimited.
+    public var descriptorLimit: Int?
+    /// Memory that is present, in bytes.
+    public var residentBytes: Int?
+    /// Processor time, user and system.
+    public var processorTime: Interval?
+    /// Dials that made a connection, late ones included.
+    public var dialsSucceeded = 0
+    /// Dials that failed, by `Cause.rawValue`; see `Cause.dialFailures`.
+    public var dialFailures = [Int](repeating: 0, count: Cause.allCases.count)
+    /// Names that are known, being looked up, and waiting to be.
+    public var namesKnown = 0
+    public var namesInFlight = 0
+    public var namesQueued = 0
+    /// How often accepting paused for want of descriptors or memory.
+    public var acceptPauses = 0
+    /// Log lines dropped because nobody took them in time.
+    public var logLinesDropped = 0
+    /// Settings put in force by SIGHUP, and those refused.
+    public var reloads = 0
+    public var reloadsRefused = 0
+
+    /// Nothing is known.
+    public init() {}
+}

@@ -1,0 +1,186 @@
+public import Basics
+import ClientPolicy
+import HTTPWire
+import ProxyCore
+import UpstreamPool
+
+/// `/status`: everything at one instant, for a person or a script. Limits that are switched off are `null`,
+/// durations are seconds.
+public enum StatusJSON {
+    /// What Content-Type says of it.
+    public static let contentType = "application/json"
+    /// Most rows of the pool by origin; those with most connections and waiters are shown.
+    public static let maxOrigins = 1000
+
+    /// Appends one JSON object and a line feed. The snapshot should have been taken with origins.
+    public static func write(_ snapshot: ProxySnapshot, to buffer: inout ByteBuffer) {
+        buffer.beginObject()
+        writeProcess(snapshot, &buffer)
+        writeClients(snapshot, &buffer)
+        writeTunnelsAndQueue(snapshot, &buffer)
+        writePool(snapshot, &buffer)
+        writeCounters(snapshot, &buffer)
+        writeLimits(snapshot.configuration, &buffer)
+        buffer.endObject()
+        buffer.append("\n")
+    }
+
+    private static func writeProcess(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {
+        let process = snapshot.process
+        buffer.member("version", process.version)
+        buffer.member("pid", process.processID)
+        buffer.member("state", snapshot.isDraining ? "draining" : "running")
+        buffer.member("started_at", process.startedAt)
+        buffer.member("uptime", process.uptime)
+        buffer.beginObject("process")
+        if let open = process.openDescriptors { buffer.member("descriptors", open) }
+        buffer.member("descriptor_limit", limit: process.descriptorLimit ?? .max)
+        if let bytes = process.residentBytes { buffer.member("resident_bytes", bytes) }
+        if let time = process.processorTime { buffer.member("processor_time", time) }
+        buffer.member("log_lines_dropped", process.logLinesDropped)
+        buffer.member("reloads", process.reloads)
+        buffer.member("reloads_refused", process.reloadsRefused)
+        buffer.endObject()
+    }
+
+    private static func writeClients(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {
+        buffer.beginObject("clients")
+        buffer.member("total", snapshot.clients.total)
+        buffer.member("limit", limit: snapshot.configuration.clients.maxConnections)
+        for (state, count) in snapshot.clients.states { buffer.member(state, count) }
+        buffer.member("owners", snapshot.owners)
+        buffer.endObject()
+    }
+
+    private static func writeTunnelsAndQueue(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {
+        buffer.beginObject("tunnels")
+        buffer.member("open", snapshot.tunnels)
+        buffer.member("limit", limit: snapshot.configuration.maxTunnels)
+        buffer.endObject()
+        buffer.beginObject("queue")
+        buffer.member("waiting", snapshot.poolCounts.waiting)
+        buffer.member("limit", limit: snapshot.configuration.pool.maxQueue)
+        buffer.endObject()
+    }
+
+    private static func writePool(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {
+        let counts = snapshot.poolCounts
+        buffer.beginObject("pool")
+        buffer.member("connections", counts.dialling + counts.leased + counts.idle)
+        buffer.member("limit", limit: snapshot.configuration.pool.maxConnections)
+        for (state, count) in counts.states { buffer.member(state, count) }
+        buffer.member("peak", snapshot.pool.peakConnections)
+        buffer.member("origins", snapshot.origins.count)
+        buffer.member("origins_left_out", max(0, snapshot.origins.count - maxOrigins))
+        buffer.beginArray("by_origin")
+        for origin in largestFirst(snapshot.origins).prefix(maxOrigins) {
+            buffer.beginObject()
+            buffer.member("origin", origin.authority)
+            buffer.member("kind", origin.kind.name)
+            buffer.member("dialling", origin.dialling)
+            buffer.member("leased", origin.leased)
+            buffer.member("idle", origin.idle)
+            buffer.member("waiting", origin.waiting)
+            buffer.endObject()
+        }
+        buffer.endArray()
+        buffer.endObject()
+    }
+
+    /// By connections and waiters; equal ones by name, so that two readings can be compared.
+    private static func largestFirst(_ origins: [UpstreamPool.OriginReport]) -> [UpstreamPool.OriginReport] {
+        origins.sorted { left, right in
+            if left.size != right.size { return left.size > right.size }
+            if left.host != right.host { return left.host < right.host }
+            if left.port != right.port { return left.port < right.port }
+            return left.kind.rawValue < right.kind.rawValue
+        }
+    }
+
+    private static func writeCounters(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {
+        let engine = snapshot.engine
+        let pool = snapshot.pool
+        buffer.beginObject("counters")
+        buffer.member("clients_accepted", engine.clientsAccepted)
+        buffer.member("clients_refused", snapshot.clientRefusals)
+        buffer.member("requests", engine.requests)
+        buffer.member("tunnels_opened", engine.tunnelsOpened)
+        buffer.member("own_responses", engine.ownResponses)
+        buffer.member("retries", engine.retries)
+        buffer.member("bytes_up", engine.bytesUp)
+        buffer.member("bytes_down", engine.bytesDown)
+        buffer.member("leases_reused", pool.leasesReused)
+        buffer.member("leases_fresh", pool.leasesFresh)
+        buffer.member("dials_started", pool.dialsStarted)
+        buffer.member("dials_failed", pool.dialsFailed)
+        buffer.member("waits", pool.waits)
+        buffer.member("queue_refusals", pool.queueRefusals)
+        buffer.member("closed_in_grace", engine.gracefulCloses)
+        buffer.member("reset_after_grace", engine.resetAfterGrace)
+        buffer.beginObject("outcomes")
+        for cause in Cause.allCases {
+            buffer.member(cause.name, engine.outcomes.count(at: Int(cause.rawValue)))
+        }
+        buffer.endObject()
+        buffer.beginObject("client_ends")
+        for end in ClientEnd.allCases {
+            buffer.member(end.name, snapshot.clientEnds.count(at: Int(end.rawValue)))
+        }
+        buffer.endObject()
+        buffer.beginObject("pool_refusals")
+        for refusal in Refusal.allCases {
+            buffer.member(refusal.name, pool.refusals.count(at: Int(refusal.rawValue)))
+        }
+        buffer.endObject()
+        buffer.endObject()
+    }
+
+    /// Under the names of the settings.
+    private static func writeLimits(_ configuration: EngineConfiguration, _ buffer: inout ByteBuffer) {
+        let clients = configuration.clients
+        let pool = configuration.pool
+        buffer.beginObject("limits")
+        buffer.member("client.keep_alive", clients.keepAlive)
+        buffer.member("client.request_timeout", configuration.requestTimeout)
+        buffer.member("client.header_timeout", configuration.headerTimeout)
+        buffer.member("client.idle_timeout", configuration.clientIdleTimeout)
+        buffer.member("client.close_grace", configuration.closeGrace)
+        buffer.member("client.max_connections", limit: clients.maxConnections)
+        buffer.member("client.max_parked_per_owner", limit: clients.maxParkedPerOwner)
+        buffer.member("client.max_requests", limit: clients.maxRequests)
+        buffer.member("client.max_age", clients.maxAge)
+        buffer.member("client.write_timeout", configuration.writeTimeout)
+        buffer.member("tunnel.idle_timeout", configuration.tunnelIdleTimeout)
+        buffer.member("tunnel.half_close_timeout", configuration.halfCloseTimeout)
+        buffer.member("tunnel.max", limit: configuration.maxTunnels)
+        buffer.member("tunnel.max_quiet_per_destination", limit: configuration.maxQuietPerDestination)
+        buffer.member("upstream.connect_timeout", configuration.connectTimeout)
+        buffer.member("upstream.response_timeout", configuration.responseTimeout)
+        buffer.member("upstream.expect_continue_timeout", configuration.expectContinueTimeout)
+        buffer.member("upstream.ack_timeout", configuration.ackTimeout)
+        buffer.member("upstream.max_connections", limit: pool.maxConnections)
+        buffer.member("upstream.max_per_destination", limit: pool.maxPerDestination)
+        buffer.member("upstream.max_idle", limit: pool.maxIdle)
+        buffer.member("upstream.max_idle_per_destination", limit: pool.maxIdlePerDestination)
+        buffer.member("upstream.max_dials_per_destination", limit: pool.maxDialsPerDestination)
+        buffer.member("upstream.idle_timeout", pool.idleTimeout)
+        buffer.member("upstream.max_age", pool.maxAge)
+        buffer.member("upstream.max_requests", limit: pool.maxRequests)
+        buffer.member("upstream.unsafe_reuse_window", pool.unsafeReuseWindow)
+        buffer.member("upstream.max_queue", limit: pool.maxQueue)
+        buffer.member("upstream.queue_timeout", configuration.queueTimeout)
+        buffer.member("limits.head_size", configuration.heads.headSize)
+        buffer.member("limits.fields", configuration.heads.fields)
+        buffer.member("limits.uri_size", configuration.heads.uriSize)
+        buffer.endObject()
+    }
+}
+
+extension UpstreamPool.OriginReport {
+    fileprivate var size: Int { dialling + idle + leased + waiting }
+
+    /// `host:port`, an IPv6 address in brackets.
+    fileprivate var authority: String {
+        host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+}

@@ -1,0 +1,161 @@
+import Basics
+
+/// The table of settings. File, environment, flags, help and the generated file all read it.
+public enum SettingTable {
+    /// What the environment variables of weir begin with.
+    static let environmentPrefix = "WEIR_"
+
+    /// The variable that names the settings file where `--config` does not.
+    public static let configVariable = "WEIR_CONFIG"
+
+    /// Every setting, in the order of the generated file.
+    static let rows: [Setting] =
+        general + client + tunnel + upstream + tcp + dns + limits + log
+
+    /// Keys of `rows`.
+    static let keys = rows.map(\.key)
+
+    /// Names of the sections, in the order of `rows`.
+    static let sections: [String] = rows.compactMap(\.section).reduce(into: []) { names, name in
+        if names.last != name { names.append(name) }
+    }
+
+    /// Rows by key.
+    static let byKey = Dictionary(uniqueKeysWithValues: rows.map { ($0.key, $0) })
+
+    /// Every setting, for help and documentation.
+    public static var descriptions: [SettingDescription] {
+        rows.map { row in
+            SettingDescription(
+                key: row.key,
+                environmentName: row.environmentName,
+                form: row.form,
+                defaultText: row.defaultText,
+                help: row.help,
+                reloadable: row.reloadable
+            )
+        }
+    }
+
+    /// The defaults as the table states them, not yet fitted to a host.
+    static let statedDefaults: Settings = {
+        var settings = Settings()
+        for row in rows {
+            do throws(ValueProblem) {
+                try row.assign(RawValue(row.defaultText, at: .defaultValue), &settings)
+            } catch {
+                preconditionFailure("default of \(row.key): \(error.problem)")
+            }
+        }
+        return settings
+    }()
+
+    // MARK: Rows
+
+    // Rows are broken by hand, so that each reads as a row: swift format would give each cell a line.
+    // swift-format-ignore
+    static let general: [Setting] = [
+        Setting(
+            "listen", .endpoints, \.listen, default: "127.0.0.1:3128", reloadable: false,
+            """
+            Addresses on which apps are served. Each address gives the apps of this host a range of ports \
+            of its own, so a second one (127.0.0.2:3128) doubles what they can hold. Port 0 lets the \
+            kernel choose.
+            """
+        ),
+        Setting(
+            "admin", .endpointOrOff, \.admin, default: "127.0.0.1:9128", reloadable: false,
+            "Address of /healthz, /metrics and /status. It needs no password, so keep it on loopback."
+        ),
+        Setting(
+            "drain_timeout", .duration(unlimited: true), \.drainTimeout, default: "30s",
+            "How long a stopping weir waits for exchanges and tunnels to end."
+        ),
+    ]
+
+    // swift-format-ignore
+    static let client: [Setting] = [
+        Setting(
+            "client.keep_alive", .onOff, \.client.keepAlive, default: "on",
+            """
+            Whether an app's connection is kept after a response. Off answers every request with \
+            Connection: close, which stops the leak of an app that never reuses.
+            """
+        ),
+        Setting(
+            "client.request_timeout", .duration(unlimited: true), \.client.requestTimeout, default: "30s",
+            "From accept to the first byte of a request."
+        ),
+        Setting(
+            "client.header_timeout", .duration(unlimited: true), \.client.headerTimeout, default: "10s",
+            "From the first byte of a request to the end of its head; later is answered with 408."
+        ),
+        Setting(
+            "client.idle_timeout", .duration(unlimited: true), \.client.idleTimeout, default: "60s",
+            "How long an app's connection may stay parked between exchanges."
+        ),
+        Setting(
+            "client.close_grace", .duration(to: .seconds(60)), \.client.closeGrace, default: "2s",
+            """
+            From weir's FIN to its RST when it closes an idle connection. An app that never reads its \
+            socket (CLOSE_WAIT) holds its port until the RST.
+            """
+        ),
+        Setting(
+            "client.max_connections", .automaticCount(), \.client.maxConnections, default: "auto",
+            """
+            Most connections that apps may hold. auto is what upstream.max_connections leaves of the \
+            descriptors, and at most half of the port range for each listening address.
+            """
+        ),
+        Setting(
+            "client.max_parked_per_owner", .count(unlimited: true), \.client.maxParkedPerOwner,
+            default: "128",
+            "Most parked connections of one owner; beyond it the longest parked is closed."
+        ),
+        Setting(
+            "client.max_requests", .count(unlimited: true), \.client.maxRequests, default: "unlimited",
+            "Most requests on one connection; the last response announces the close."
+        ),
+        Setting(
+            "client.max_age", .duration(unlimited: true), \.client.maxAge, default: "unlimited",
+            "Age from which a connection is closed, announced on its next response."
+        ),
+        Setting(
+            "client.write_timeout", .duration(unlimited: true), \.client.writeTimeout, default: "300s",
+            "How long an app may leave a response unread before its connection is cut."
+        ),
+    ]
+
+    // swift-format-ignore
+    static let tunnel: [Setting] = [
+        Setting(
+            "tunnel.allowed_ports", .ports, \.tunnel.allowedPorts, default: "any",
+            """
+            Ports to which CONNECT is allowed. any, because a sidecar serves one trusted app and must not \
+            break what it did before; write 443 where others can reach weir.
+            """
+        ),
+        Setting(
+            "tunnel.idle_timeout", .duration(unlimited: true), \.tunnel.idleTimeout, default: "300s",
+            "How long a tunnel may be quiet, with no byte in either direction."
+        ),
+        Setting(
+            "tunnel.half_close_timeout", .duration(unlimited: true), \.tunnel.halfCloseTimeout,
+            default: "30s",
+            "How long a tunnel outlives the end of one of its directions."
+        ),
+        Setting(
+            "tunnel.max", .count(), \.tunnel.max, default: "1024",
+            "Most tunnels at once; each is also one of client.max_connections and upstream.max_connections."
+        ),
+        Setting(
+            "tunnel.max_quiet_per_destination", .count(unlimited: true), \.tunnel.maxQuietPerDestination,
+            default: "unlimited",
+            """
+            Most quiet tunnels to one destination; beyond it the longest quiet is closed. A limit fits an \
+            app known to leak; one with many event streams or WebSockets needs its tunnels quiet.
+            """
+        ),
+    ]
+}

@@ -1,0 +1,32 @@
+import Basics
+import Dialling
+import ProxyCore
+import Settings
+import Telemetry
+
+/// Writes one line per ended exchange or tunnel.
+final class AccessLog {
+    private let writer: LogWriter
+    private var line = ByteBuffer(capacity: 512)
+    /// Text or JSON.
+    var format: Settings.LogFormat
+
+    init(_ writer: LogWriter, _ format: Settings.LogFormat) {
+        self.writer = writer
+        self.format = format
+    }
+
+    /// Writes the line of a record whose text lies in `outbox`.
+    func write(_ record: AccessRecord, _ outbox: ByteBuffer, client: Endpoint) {
+        line.removeAll()
+        let text = outbox.span.extracting(record.textOffset..<record.textOffset + record.textCount)
+        let time = WallClock.now
+        switch format {
+        case .text:
+            AccessRecordFormat.appendText(record, text: text, client: client.description, at: time, to: &line)
+        case .json:
+            AccessRecordFormat.appendJSON(record, text: text, client: client.description, at: time, to: &line)
+        }
+        writer.write(line)
+    }
+}

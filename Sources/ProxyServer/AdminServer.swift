@@ -1,0 +1,214 @@
+import Basics
+import Dialling
+import Reactor
+import Telemetry
+
+/// What the admin server shows; it knows nothing of the proxy itself.
+protocol AdminPages: AnyObject {
+    /// Whether the process is stopping, so that nobody should send it new work.
+    var isDraining: Bool { get }
+    /// Appends `/metrics`.
+    func writeMetrics(to buffer: inout ByteBuffer)
+    /// Appends `/status`.
+    func writeStatus(to buffer: inout ByteBuffer)
+}
+
+/// Serves `/healthz`, `/metrics` and `/status` on the data plane's own loop: a bounded number of connections,
+/// one request each, in bounded time, never waiting for a peer.
+final class AdminServer {
+    /// Connections at once; further ones wait in the backlog.
+    static let maxConnections = 32
+    /// After accept(2) found no descriptor.
+    private static let pause = Interval.seconds(1)
+    private static let plainText = "text/plain; charset=utf-8"
+    /// A buffer that a large page has blown up beyond this is given back.
+    private static let keptCapacity = 32 * 1024
+
+    private let loop: EventLoop
+    private let timeout: Interval
+    private weak var pages: (any AdminPages)?
+    private var listener: Listener?
+    private var connections = [AdminConnection?](repeating: nil, count: maxConnections)
+    private var deadlines = DeadlineQueues(lanes: 1)
+    private var resumesAt = MonotonicTime.never
+    private var timer: LoopTimer?
+    private var content = ByteBuffer()
+    private var response = ByteBuffer()
+    /// Connections now.
+    private(set) var connectionCount = 0
+
+    /// Starts to serve. `pages` is not retained.
+    ///
+    /// - Parameter timeout: from accept to the end of a connection, whatever it does.
+    /// - Throws: `SystemError` where the address is in use or not this host's.
+    init(
+        loop: EventLoop,
+        endpoint: Endpoint,
+        pages: any AdminPages,
+        timeout: Interval = .seconds(5)
+    ) throws(SystemError) {
+        self.loop = loop
+        self.timeout = timeout
+        self.pages = pages
+        let descriptor = try Sockets.listen(on: endpoint, backlog: 64)
+        timer = LoopTimer(loop: loop) { [unowned self] in deadlinePassed() }
+        listener = Listener(
+            loop: loop,
+            descriptor: descriptor,
+            batch: 8,
+            onAccept: { [unowned self] descriptor, _ in accepted(descriptor) },
+            onExhausted: { [unowned self] _ in pauseAccepting() }
+        )
+    }
+
+    deinit { close() }
+
+    /// Where it listens: tells the port that the kernel chose. Nil once closed.
+    var endpoint: Endpoint? { listener?.endpoint }
+
+    /// Stops listening and cuts the connections.
+    func close() {
+        listener?.close()
+        listener = nil
+        for connection in connections { if let connection { end(connection, reset: true) } }
+        timer = nil
+    }
+
+    // MARK: Events
+
+    private func accepted(_ descriptor: Int32) {
+        guard let slot = connections.firstIndex(where: { $0 == nil }),
+            let connection = AdminConnection(
+                loop: loop,
+                slot: slot,
+                descriptor: descriptor,
+                onReady: { [unowned self] in ready($0, readable: $1, writable: $2) }
+            )
+        else {
+            Sockets.closeWithReset(descriptor)
+            return
+        }
+        connections[slot] = connection
+        connectionCount += 1
+        deadlines.arm(UInt32(slot), lane: 0, at: loop.now + timeout)
+        if connectionCount == Self.maxConnections { listener?.pause() }
+        rearm()
+    }
+
+    private func pauseAccepting() {
+        resumesAt = loop.now + Self.pause
+        rearm()
+    }
+
+    private func ready(_ connection: AdminConnection, readable: Bool, writable: Bool) {
+        if writable { flush(connection) }
+        if readable && connections[connection.slot] === connection { read(connection) }
+    }
+
+    private func deadlinePassed() {
+        let now = loop.now
+        while let slot = deadlines.popExpired(at: now)?.slot {
+            if let connection = connections[Int(slot)] { end(connection, reset: true) }
+        }
+        if resumesAt <= now {
+            resumesAt = .never
+            if connectionCount < Self.maxConnections { listener?.resume() }
+        }
+        rearm()
+    }
+
+    private func rearm() { timer?.arm(at: min(deadlines.next, resumesAt)) }
+
+    private func read(_ connection: AdminConnection) {
+        let isHead = connection.phase == .readingHead
+        let result = isHead ? connection.request.receive(from: connection.descriptor) : discard(connection)
+        switch result {
+        case .wouldBlock: break
+        case .failed: end(connection, reset: true)
+        case .endOfFile: peerFinished(connection)
+        case .bytes:
+            guard isHead else { return }
+            switch connection.request.read() {
+            case .incomplete: break
+            case .page(let page, let isHead): answer(connection, page, isHead: isHead)
+            case .refused(let status, let reason): answer(connection, status, "\(reason)\n")
+            }
+        }
+    }
+
+    private func discard(_ connection: AdminConnection) -> ReadResult {
+        var scratch = [UInt8](repeating: 0, count: 4096)
+        var room = scratch.mutableSpan
+        return Sockets.receive(connection.descriptor, into: &room)
+    }
+
+    private func peerFinished(_ connection: AdminConnection) {
+        guard connection.phase == .sending else { return end(connection, reset: false) }
+        // A half-closed peer still wants its answer; the end of file would be reported for ever.
+        connection.peerFinished = true
+        connection.watch.setReading(false)
+    }
+
+    // MARK: Answers
+
+    private func answer(_ connection: AdminConnection, _ page: AdminPage, isHead: Bool) {
+        guard let pages else { return answer(connection, 503, "stopped\n", isHead: isHead) }
+        content.removeAll()
+        switch page {
+        case .health:
+            let isDraining = pages.isDraining
+            return answer(
+                connection,
+                isDraining ? 503 : 200,
+                isDraining ? "draining\n" : "ok\n",
+                isHead: isHead
+            )
+        case .metrics:
+            pages.writeMetrics(to: &content)
+            send(connection, 200, PrometheusText.contentType, isHead: isHead)
+        case .status:
+            pages.writeStatus(to: &content)
+            send(connection, 200, StatusJSON.contentType, isHead: isHead)
+        }
+    }
+
+    private func answer(_ connection: AdminConnection, _ status: UInt16, _ text: String, isHead: Bool = false)
+    {
+        content.removeAll()
+        content.append(text)
+        send(connection, status, Self.plainText, isHead: isHead)
+    }
+
+    /// Sends what is in `content`.
+    private func send(_ connection: AdminConnection, _ status: UInt16, _ contentType: String, isHead: Bool) {
+        response.removeAll()
+        AdminResponse.write(status, contentType: contentType, content, isHead: isHead, to: &response)
+        connection.output.append(response, 0..<response.count)
+        if content.capacity > Self.keptCapacity { content.release() }
+        if response.capacity > Self.keptCapacity { response.release() }
+        connection.phase = .sending
+        flush(connection)
+    }
+
+    private func flush(_ connection: AdminConnection) {
+        switch connection.output.write(to: connection.descriptor) {
+        case .failed: end(connection, reset: true)
+        case .pending:
+            if !connection.watch.setWriting(true) { end(connection, reset: true) }
+        case .flushed:
+            connection.watch.setWriting(false)
+            if connection.peerFinished { return end(connection, reset: false) }
+            connection.phase = .lingering
+            Sockets.shutdownWrite(connection.descriptor)
+        }
+    }
+
+    private func end(_ connection: AdminConnection, reset: Bool) {
+        connections[connection.slot] = nil
+        connectionCount -= 1
+        deadlines.disarm(UInt32(connection.slot))
+        connection.close(reset: reset)
+        // Not while out of descriptors: the timer resumes then.
+        if resumesAt == .never { listener?.resume() }
+    }
+}

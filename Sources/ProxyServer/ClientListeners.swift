@@ -1,0 +1,80 @@
+import Basics
+import Dialling
+import Reactor
+
+/// The sockets on which apps are served. They stop accepting while there is no room (the backlog
+/// keeps newcomers), for a moment when descriptors are out, and for good when the process stops.
+final class ClientListeners {
+    private let loop: EventLoop
+    private var listeners: [Listener] = []
+    private var descriptors: [Int32] = []
+    private var retry: LoopTimer?
+    /// The engine has no room.
+    private var isFull = false
+    /// accept(2) found no descriptor; nothing is tried before the timer.
+    private var isExhausted = false
+    private static let pauseAfterExhaustion = Interval.milliseconds(100)
+
+    /// Told of each accepted socket, which it owns.
+    var onAccept: (Int32, Endpoint) -> Void = { _, _ in }
+    /// Told that accept(2) found no descriptor or memory, with the errno.
+    var onExhausted: (Int32) -> Void = { _ in }
+
+    init(loop: EventLoop) {
+        self.loop = loop
+        retry = LoopTimer(loop: loop) { [unowned self] in
+            isExhausted = false
+            update()
+        }
+    }
+
+    /// Where apps are served; the port is the real one where the settings said 0.
+    var endpoints: [Endpoint] { listeners.compactMap(\.endpoint) }
+
+    /// Listens on one more address.
+    func listen(on endpoint: Endpoint, _ detection: DeadPeerDetection) throws(SystemError) {
+        let descriptor = try Sockets.listen(on: endpoint, backlog: 4096)
+        detection.apply(to: descriptor)
+        descriptors.append(descriptor)
+        listeners.append(
+            Listener(
+                loop: loop,
+                descriptor: descriptor,
+                onAccept: { [unowned self] in onAccept($0, $1) },
+                onExhausted: { [unowned self] in exhausted($0) }
+            )
+        )
+    }
+
+    /// New connections get other options from now on.
+    func reconfigure(_ detection: DeadPeerDetection) {
+        for descriptor in descriptors { detection.apply(to: descriptor) }
+    }
+
+    /// Accepts only while there is room.
+    func setRoom(_ hasRoom: Bool) {
+        if isFull == !hasRoom { return }
+        isFull = !hasRoom
+        update()
+    }
+
+    /// Stops listening.
+    func close() {
+        for listener in listeners { listener.close() }
+        listeners = []
+        descriptors = []
+    }
+
+    private func exhausted(_ code: Int32) {
+        isExhausted = true
+        retry?.arm(at: loop.now + ClientListeners.pauseAfterExhaustion)
+        update()
+        onExhausted(code)
+    }
+
+    private func update() {
+        for listener in listeners {
+            if isFull || isExhausted { listener.pause() } else { listener.resume() }
+        }
+    }
+}

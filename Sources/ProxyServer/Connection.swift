@@ -1,0 +1,30 @@
+import Dialling
+import ProxyCore
+import Reactor
+
+/// One socket that the engine knows by an id: what the shell keeps for it, and nothing that decides.
+final class Connection {
+    let id: ConnectionID
+    let watch: SocketWatch
+    /// The far end, for logs.
+    let peer: Endpoint
+    /// What the kernel would not take yet.
+    var output = OutputQueue()
+    /// Bytes that the engine has not consumed, to be offered again with more.
+    var unconsumed: [UInt8] = []
+    /// The engine does not want to be offered anything.
+    var isPaused = false
+    /// The engine was told that output is pending.
+    var isStalled = false
+    /// Send FIN when nothing is pending any more.
+    var finishesWhenFlushed = false
+    /// A write failed; the engine has been, or is about to be, told.
+    var isBroken = false
+    var isClosed = false
+
+    init(id: ConnectionID, loop: EventLoop, descriptor: Int32, peer: Endpoint) {
+        self.id = id
+        self.peer = peer
+        watch = SocketWatch(loop: loop, descriptor: descriptor, token: id.token)
+    }
+}

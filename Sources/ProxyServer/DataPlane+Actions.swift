@@ -1,0 +1,155 @@
+import Basics
+import Dialling
+import ProxyCore
+import Reactor
+import UpstreamPool
+
+// Carries out what the engine decided, in order. Nothing here calls the engine's events.
+extension DataPlane {
+    /// Performs the engine's actions once. `spanOffset` is where in the block the span began that
+    /// `forward` refers to.
+    func perform(spanOffset: Int = 0) {
+        engine.takeActions(&taken)
+        if taken.isEmpty { return }
+        // A local owner, so that the loop touches no property of this object.
+        var actions: [Action] = []
+        swap(&actions, &taken)
+        var target: Connection?
+        for action in actions {
+            switch action {
+            case .send(let id, let offset, let count):
+                guard let connection = aim(id, &target) else { continue }
+                if writer.isFull { flush(connection) }
+                writer.addOutbox(offset..<offset + count)
+            case .forward(let id, let offset, let count):
+                guard let connection = aim(id, &target) else { continue }
+                if writer.isFull { flush(connection) }
+                writer.addReceived(spanOffset + offset..<spanOffset + offset + count)
+            default:
+                if let connection = target { flush(connection) }
+                target = nil
+                performControl(action)
+            }
+        }
+        if let connection = target { flush(connection) }
+        actions.removeAll(keepingCapacity: true)
+        swap(&actions, &taken)
+    }
+
+    /// Directs the writer at a connection; what was collected for another is written first. Nil where
+    /// the connection is gone or broken: then the bytes are dropped, and the engine is about to know.
+    private func aim(_ id: ConnectionID, _ target: inout Connection?) -> Connection? {
+        if let current = target, current.id == id { return current }
+        if let current = target { flush(current) }
+        target = find(id)
+        if target?.isBroken == true { target = nil }
+        return target
+    }
+
+    private func flush(_ connection: Connection) {
+        let result = writer.write(
+            to: connection.watch.descriptor,
+            outbox: engine.outbox,
+            received: block,
+            queue: &connection.output
+        )
+        switch result {
+        case .flushed: break
+        case .pending:
+            if !connection.isStalled {
+                connection.isStalled = true
+                connection.watch.setWriting(true)
+                followUps.append(.stalled(connection.id))
+            }
+        case .failed:
+            if writeFailed(connection) { followUps.append(.failed(connection.id)) }
+        }
+    }
+
+    /// A write failed. Whether that is to be told now: an origin that refuses the rest of a request may
+    /// have answered before it closed (RFC 9112 §9.5), so what it sent is read first; the end of that
+    /// is reported as the failure.
+    func writeFailed(_ connection: Connection) -> Bool {
+        connection.isBroken = true
+        connection.output.removeAll()
+        return connection.id.side == .client || !connection.watch.isReading
+    }
+
+    private func performControl(_ action: Action) {
+        switch action {
+        case .send, .forward: break
+        case .dial(let id):
+            let (host, port, _) = engine.destination(of: id)
+            // The engine bounds the dial by `connect_timeout` and takes it back.
+            dialer.dial(token: ConnectionID.upstream(id).token, host: host, port: port, timeout: .unlimited)
+        case .cancelDial(let id):
+            dialer.cancel(token: ConnectionID.upstream(id).token)
+        case .check(let id):
+            followUps.append(.checked(id, isSilent: isSilent(id)))
+        case .inspect(let id):
+            followUps.append(.inspected(id, silence: silence(of: id)))
+        case .pauseReading(let id):
+            guard let connection = find(id) else { return }
+            connection.isPaused = true
+            connection.watch.setReading(false)
+        case .resumeReading(let id):
+            resume(id)
+        case .finish(let id):
+            guard let connection = find(id), !connection.isBroken else { return }
+            if connection.output.isEmpty {
+                Sockets.shutdownWrite(connection.watch.descriptor)
+            } else {
+                connection.finishesWhenFlushed = true
+            }
+        case .close(let id, let manner):
+            close(id, manner)
+        case .record(let index):
+            let record = engine.records[index]
+            guard let client = find(.client(record.client)) else { return }
+            onRecord(record, engine.outbox, client.peer)
+        }
+    }
+
+    private func resume(_ id: ConnectionID) {
+        guard let connection = find(id) else { return }
+        connection.isPaused = false
+        if !connection.watch.setReading(true) {
+            connection.isBroken = true
+            followUps.append(.failed(id))
+        }
+        if !connection.unconsumed.isEmpty { followUps.append(.offer(id)) }
+    }
+
+    private func close(_ id: ConnectionID, _ manner: CloseManner) {
+        guard let connection = find(id) else {
+            // A dial that was finished but not yet told, or one that is under way.
+            if id.side == .upstream { dialer.cancel(token: id.token) }
+            return
+        }
+        connection.isClosed = true
+        connection.watch.invalidate()
+        switch manner {
+        case .normal: Sockets.close(connection.watch.descriptor)
+        case .reset: Sockets.closeWithReset(connection.watch.descriptor)
+        }
+        switch id.side {
+        case .client: clients[id.id.index] = nil
+        case .upstream: upstreams[id.id.index] = nil
+        }
+    }
+
+    /// Neither bytes nor end of file wait on the socket.
+    private func isSilent(_ id: UpstreamID) -> Bool {
+        guard let connection = find(.upstream(id)) else { return false }
+        return Sockets.peek(connection.watch.descriptor) == .wouldBlock
+    }
+
+    /// For how long the peer has acknowledged nothing of what is outstanding.
+    private func silence(of id: UpstreamID) -> Interval {
+        guard let connection = find(.upstream(id)),
+            let health = Sockets.unacknowledged(connection.watch.descriptor)
+        else { return .zero }
+        if health.unacknowledged == 0 && health.unsentBytes == 0 { return .zero }
+        return health.sinceAcknowledgement
+    }
+}

@@ -1,0 +1,290 @@
+import Basics
+import ClientPolicy
+import Dialling
+import HTTPWire
+import ProxyCore
+import Reactor
+import UpstreamPool
+
+/// Turns every readiness event into one engine call and hands what the engine decided to `perform`.
+///
+/// No re-entrancy: while actions are carried out the engine is not called. What an action finds out
+/// (a failed write, the answer to a check) waits in `followUps` and is the next event.
+final class DataPlane: ReadinessHandler {
+    /// What an action found out, told to the engine when all actions of the event are done.
+    enum FollowUp {
+        case failed(ConnectionID)
+        case stalled(ConnectionID)
+        case checked(UpstreamID, isSilent: Bool)
+        case inspected(UpstreamID, silence: Interval)
+        /// Reading was resumed: offer what was left.
+        case offer(ConnectionID)
+    }
+
+    let loop: EventLoop
+    let dialer: Dialer
+    var engine: ProxyEngine
+    var block: ReceiveBlock
+    var writer = GatherWriter()
+    /// By slot of the engine's ids.
+    var clients: [Connection?] = []
+    var upstreams: [Connection?] = []
+    var followUps: [FollowUp] = []
+    /// The memory of the list of actions, while the engine has its twin.
+    var taken: [Action] = []
+    private var hadRoom = true
+    private var timer: LoopTimer?
+    /// Dials that ended with a connection.
+    private(set) var dialsSucceeded = 0
+    /// Dials that did not, by `Cause.rawValue`.
+    private(set) var dialFailures = [Int](repeating: 0, count: Cause.allCases.count)
+    /// Access records go here, with the outbox in which their text lies, and the client's address.
+    var onRecord: (AccessRecord, ByteBuffer, Endpoint) -> Void = { _, _, _ in }
+    /// Called when it has changed whether another client can be accepted, and while draining after each
+    /// event, when nothing may be left.
+    var onSettled: () -> Void = {}
+
+    init(loop: EventLoop, dialer: Dialer, configuration: EngineConfiguration, seed: UInt64) {
+        self.loop = loop
+        self.dialer = dialer
+        engine = ProxyEngine(configuration: configuration, seed: seed)
+        block = DataPlane.makeBlock(configuration)
+        followUps.reserveCapacity(64)
+        timer = LoopTimer(loop: loop) { [unowned self] in deadlinePassed() }
+        dialer.onFinished = { [unowned self] token, result in dialFinished(token, result) }
+    }
+
+    /// An unfinished head may be kept beside one read's worth of bytes that the engine would not take.
+    private static func makeBlock(_ configuration: EngineConfiguration) -> ReceiveBlock {
+        ReceiveBlock(restorable: configuration.heads.headSize + 2 * ReceiveBlock.size)
+    }
+
+    /// Puts other settings in force.
+    func reconfigure(_ configuration: EngineConfiguration) {
+        if configuration.heads.headSize != engine.configuration.heads.headSize {
+            block = DataPlane.makeBlock(configuration)
+        }
+        engine.reconfigure(configuration, now: loop.now)
+        settle()
+    }
+
+    // MARK: Events
+
+    /// Takes over an accepted socket; closes it where the engine has no room.
+    func accepted(_ descriptor: Int32, _ peer: Endpoint) {
+        guard let id = engine.accepted(owner: OwnerKey(peer.address), now: loop.now) else {
+            Sockets.closeWithReset(descriptor)
+            settle()
+            return
+        }
+        // A connection that had to go for this one has left its slot to it: it is closed first.
+        perform()
+        register(Connection(id: id, loop: loop, descriptor: descriptor, peer: peer))
+        settle()
+    }
+
+    func socketReady(_ token: UInt64, readable: Bool, writable: Bool) {
+        guard let connection = find(ConnectionID(token: token)) else { return }
+        if writable { flushPending(connection) }
+        if readable && !connection.isClosed { read(connection) }
+        settle()
+    }
+
+    private func read(_ connection: Connection) {
+        let result: ReadResult
+        if connection.unconsumed.isEmpty {
+            result = block.receive(from: connection.watch.descriptor)
+        } else {
+            block.restore(connection.unconsumed)
+            result = block.receiveMore(from: connection.watch.descriptor)
+        }
+        switch result {
+        case .bytes: offer(connection)
+        case .wouldBlock: break
+        case .endOfFile where !connection.isBroken:
+            engine.ended(connection.id, now: loop.now)
+            perform()
+        // After a failed write the kernel says "end of file" for what was a reset.
+        case .endOfFile, .failed:
+            engine.failed(connection.id, now: loop.now)
+            perform()
+        }
+    }
+
+    /// Offers what is in the block, until all is consumed or the engine wants more bytes or a pause.
+    private func offer(_ connection: Connection) {
+        let now = loop.now
+        var start = 0
+        while start < block.count {
+            let consumed = block.withSpan(start..<block.count) {
+                engine.received(connection.id, $0, now: now)
+            }
+            perform(spanOffset: start)
+            if connection.isClosed { return }
+            start += consumed
+            if consumed == 0 || connection.isPaused { break }
+        }
+        if start < block.count {
+            connection.unconsumed = block.suffix(from: start)
+        } else if !connection.unconsumed.isEmpty {
+            connection.unconsumed = []
+        }
+    }
+
+    private func flushPending(_ connection: Connection) {
+        switch connection.output.write(to: connection.watch.descriptor) {
+        case .pending: break
+        case .failed:
+            connection.watch.setWriting(false)
+            if !writeFailed(connection) { return }
+            engine.failed(connection.id, now: loop.now)
+            perform()
+        case .flushed:
+            connection.watch.setWriting(false)
+            if connection.finishesWhenFlushed { Sockets.shutdownWrite(connection.watch.descriptor) }
+            connection.finishesWhenFlushed = false
+            if connection.isStalled {
+                connection.isStalled = false
+                engine.drained(connection.id, now: loop.now)
+                perform()
+            }
+        }
+    }
+
+    private func dialFinished(_ token: UInt64, _ result: Result<DialedSocket, DialFailure>) {
+        let id = ConnectionID(token: token)
+        switch result {
+        case .success(let socket):
+            dialsSucceeded += 1
+            guard engine.isAlive(id), find(id) == nil else {
+                Sockets.closeWithReset(socket.descriptor)
+                return
+            }
+            let connection = Connection(
+                id: id,
+                loop: loop,
+                descriptor: socket.descriptor,
+                peer: socket.endpoint
+            )
+            register(connection)
+            engine.dialSucceeded(UpstreamID(id.id), now: loop.now)
+            perform()
+        case .failure(let failure):
+            dialFailures[Int(failure.cause.rawValue)] += 1
+            engine.dialFailed(UpstreamID(id.id), failure.cause, now: loop.now)
+            perform()
+        }
+        settle()
+    }
+
+    /// Deadlines are handled in slices, so that thousands at once do not hold up the sockets.
+    private func deadlinePassed() {
+        var slices = 8
+        repeat {
+            engine.timePassed(now: loop.now)
+            perform()
+            runFollowUps()
+            slices -= 1
+        } while slices > 0 && engine.nextDeadline <= loop.now
+        settle()
+    }
+
+    /// accept(2) met the limit of descriptors.
+    func descriptorsExhausted() {
+        engine.descriptorsExhausted(now: loop.now)
+        perform()
+        settle()
+    }
+
+    /// The process is stopping.
+    func drain() {
+        engine.drain(now: loop.now)
+        perform()
+        settle()
+    }
+
+    /// The time for draining is up.
+    func stop() {
+        engine.stop(now: loop.now)
+        perform()
+        settle()
+    }
+
+    /// Closes what is left, when the loop turns no more.
+    func close() {
+        for case let connection? in clients + upstreams {
+            connection.watch.invalidate()
+            // Clients may still be reading their last answer.
+            if connection.id.side == .client {
+                Sockets.close(connection.watch.descriptor)
+            } else {
+                Sockets.closeWithReset(connection.watch.descriptor)
+            }
+        }
+        clients = []
+        upstreams = []
+        dialer.close()
+    }
+
+    // MARK: After each event
+
+    /// Tells the engine what the actions found out, until nothing is left, and sets the timer.
+    private func settle() {
+        perform()
+        if !followUps.isEmpty { runFollowUps() }
+        timer?.arm(at: engine.nextDeadline)
+        let hasRoom = engine.canAccept
+        if hasRoom == hadRoom && !engine.isDraining { return }
+        hadRoom = hasRoom
+        onSettled()
+    }
+
+    private func runFollowUps() {
+        var index = 0
+        while index < followUps.count {
+            let followUp = followUps[index]
+            index += 1
+            switch followUp {
+            case .failed(let id): engine.failed(id, now: loop.now)
+            case .stalled(let id): engine.stalled(id, now: loop.now)
+            case .checked(let id, let isSilent): engine.checked(id, isSilent: isSilent, now: loop.now)
+            case .inspected(let id, let silence): engine.inspected(id, silentFor: silence, now: loop.now)
+            case .offer(let id):
+                guard let connection = find(id), !connection.isPaused, !connection.unconsumed.isEmpty else {
+                    continue
+                }
+                block.restore(connection.unconsumed)
+                offer(connection)
+                continue
+            }
+            perform()
+        }
+        followUps.removeAll(keepingCapacity: true)
+    }
+
+    // MARK: Connections by id
+
+    func find(_ id: ConnectionID) -> Connection? {
+        let table = id.side == .client ? clients : upstreams
+        guard id.id.index < table.count, let connection = table[id.id.index], connection.id == id else {
+            return nil
+        }
+        return connection
+    }
+
+    private func register(_ connection: Connection) {
+        let slot = connection.id.id.index
+        switch connection.id.side {
+        case .client:
+            while clients.count <= slot { clients.append(nil) }
+            clients[slot] = connection
+        case .upstream:
+            while upstreams.count <= slot { upstreams.append(nil) }
+            upstreams[slot] = connection
+        }
+        if !connection.watch.setReading(true) {
+            connection.isBroken = true
+            followUps.append(.failed(connection.id))
+        }
+    }
+}

@@ -1,0 +1,96 @@
+import Basics
+import ClientPolicy
+import Dialling
+import HTTPWire
+import ProxyCore
+import Reactor
+import Settings
+import UpstreamPool
+
+// What the settings mean to each part.
+
+extension EngineConfiguration {
+    init(_ settings: Settings) {
+        self.init()
+        pool = PoolLimits(settings.upstream)
+        clients = ClientLimits(settings.client)
+        heads = HeadLimits(
+            headSize: settings.limits.headSize,
+            fields: settings.limits.fields,
+            uriSize: settings.limits.uriSize
+        )
+        requestTimeout = settings.client.requestTimeout
+        headerTimeout = settings.client.headerTimeout
+        clientIdleTimeout = settings.client.idleTimeout
+        closeGrace = settings.client.closeGrace
+        writeTimeout = settings.client.writeTimeout
+        if case .only(let ports) = settings.tunnel.allowedPorts { allowedTunnelPorts = ports }
+        tunnelIdleTimeout = settings.tunnel.idleTimeout
+        halfCloseTimeout = settings.tunnel.halfCloseTimeout
+        maxTunnels = settings.tunnel.max
+        maxQuietPerDestination = settings.tunnel.maxQuietPerDestination
+        connectTimeout = settings.upstream.connectTimeout
+        responseTimeout = settings.upstream.responseTimeout
+        expectContinueTimeout = settings.upstream.expectContinueTimeout
+        queueTimeout = settings.upstream.queueTimeout
+        ackTimeout = settings.upstream.ackTimeout
+        accessLog = settings.log.access
+    }
+}
+
+extension PoolLimits {
+    init(_ upstream: Settings.Upstream) {
+        self.init()
+        maxConnections = upstream.maxConnections.count
+        maxPerDestination = upstream.maxPerDestination
+        maxIdle = upstream.maxIdle
+        maxIdlePerDestination = upstream.maxIdlePerDestination
+        maxDialsPerDestination = upstream.maxDialsPerDestination
+        maxQueue = upstream.maxQueue
+        dialPatience = upstream.dialPatience
+        idleTimeout = upstream.idleTimeout
+        maxAge = upstream.maxAge
+        maxRequests = upstream.maxRequests
+        unsafeReuseWindow = upstream.unsafeReuseWindow
+    }
+}
+
+extension ClientLimits {
+    init(_ client: Settings.Client) {
+        self.init()
+        keepAlive = client.keepAlive
+        maxConnections = client.maxConnections.count
+        maxParkedPerOwner = client.maxParkedPerOwner
+        maxRequests = client.maxRequests
+        maxAge = client.maxAge
+    }
+}
+
+extension Dialer.Options {
+    init(_ settings: Settings) {
+        self.init()
+        names.minTTL = settings.dns.minTTL
+        names.maxTTL = settings.dns.maxTTL
+        names.negativeTTL = settings.dns.negativeTTL
+        deadPeers = DeadPeerDetection(settings.tcp)
+        sources = settings.upstream.sourceAddresses.compactMap { Endpoint.Address($0) }
+    }
+}
+
+extension Resolver.Options {
+    init(_ settings: Settings) {
+        self.init(servers: settings.dns.servers.map(\.description), timeout: settings.dns.timeout)
+    }
+}
+
+extension Endpoint {
+    /// An address of the settings.
+    init?(_ endpoint: NetworkEndpoint) {
+        guard let address = Address(endpoint.address) else { return nil }
+        self.init(address: address, port: endpoint.port)
+    }
+}
+
+extension Endpoint.Address {
+    init?(_ address: NumericAddress) { self.init(literal: address.description, zoneIndex: { _ in nil }) }
+}

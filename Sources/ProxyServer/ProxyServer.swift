@@ -1,0 +1,176 @@
+import Basics
+import Dialling
+import Glibc
+import Logging
+import ProxyCore
+import Reactor
+public import Settings
+
+/// Why the daemon could not start; one line for people.
+public struct StartError: Error, CustomStringConvertible {
+    public let description: String
+}
+
+/// The running daemon: one loop thread with listeners, data plane, resolver, admin server and signals.
+public final class ProxyServer {
+    /// Reads all sources of settings again.
+    public typealias Loader = () throws(SettingsError) -> LoadedSettings
+
+    private let loop: EventLoop
+    private let resolver: Resolver
+    private let dataPlane: DataPlane
+    private let listeners: ClientListeners
+    private let observability: Observability
+    private var loaded: LoadedSettings
+    private let reload: Loader
+    private let log: Logger
+    private let notifier = ServiceNotifier()
+    private var signals: [SignalWatch] = []
+    private var drainTimer: LoopTimer?
+    private var isStopping = false
+
+    /// Binds everything; nothing is served before `run`.
+    public init(_ loaded: LoadedSettings, version: String, reload: @escaping Loader) throws(StartError) {
+        self.loaded = loaded
+        self.reload = reload
+        let settings = loaded.settings
+        // Every connection is a descriptor; the settings were fitted to the hard limit.
+        var limitError: SystemError?
+        do { _ = try ResourceLimits.raiseDescriptors() } catch { limitError = error }
+        do {
+            loop = try EventLoop()
+            resolver = try Resolver(loop: loop, options: Resolver.Options(settings))
+        } catch {
+            throw StartError(description: "\(error)")
+        }
+        let dialer = Dialer(loop: loop, resolver: resolver, options: Dialer.Options(settings))
+        var random = SystemRandomNumberGenerator()
+        dataPlane = DataPlane(
+            loop: loop,
+            dialer: dialer,
+            configuration: EngineConfiguration(settings),
+            seed: random.next()
+        )
+        loop.handler = dataPlane
+        listeners = ClientListeners(loop: loop)
+        do {
+            observability = try Observability(
+                loop: loop,
+                dataPlane: dataPlane,
+                settings: settings,
+                version: version
+            )
+        } catch {
+            throw StartError(description: "\(error)")
+        }
+        log = observability.log
+        if let limitError {
+            log.warning("the limit of descriptors stays as it is", metadata: ["reason": "\(limitError)"])
+        }
+        for endpoint in settings.listen {
+            guard let address = Endpoint(endpoint) else { continue }
+            do {
+                try listeners.listen(on: address, DeadPeerDetection(settings.tcp))
+            } catch {
+                throw StartError(description: "\(error)")
+            }
+        }
+        connect()
+    }
+
+    private func connect() {
+        listeners.onAccept = { [unowned self] in dataPlane.accepted($0, $1) }
+        listeners.onExhausted = { [unowned self] code in
+            observability.counters.acceptPauses += 1
+            log.warning("no descriptor or memory for another client; idle connections make room")
+            dataPlane.descriptorsExhausted()
+        }
+        dataPlane.onSettled = { [unowned self] in
+            listeners.setRoom(dataPlane.engine.canAccept)
+            if isStopping && dataPlane.engine.isAtRest { loop.stop() }
+        }
+        drainTimer = LoopTimer(loop: loop) { [unowned self] in
+            log.warning("drain_timeout passed; what is left is cut")
+            cut()
+        }
+        // A peer that closes while we write is an error value (EPIPE), not a reason to die.
+        SignalWatch.ignore(SIGPIPE)
+        for signal in [SIGTERM, SIGINT] {
+            signals.append(SignalWatch(loop: loop, signal: signal) { [unowned self] in stop() })
+        }
+        signals.append(SignalWatch(loop: loop, signal: SIGHUP) { [unowned self] in reloadSettings() })
+    }
+
+    /// Where apps are served.
+    public var endpoints: [String] { listeners.endpoints.map(\.description) }
+
+    /// Serves until a signal ends it.
+    public func run() {
+        let places = endpoints.joined(separator: ", ")
+        log.info("serving", metadata: ["listen": "\(places)", "admin": "\(observability.adminEndpoint)"])
+        notifier?.ready(status: "serving on \(places)")
+        loop.run()
+        dataPlane.close()
+        resolver.close()
+        log.info("stopped")
+        observability.close()
+    }
+
+    /// First signal: finish what is in flight. Second: stop now.
+    private func stop() {
+        if isStopping { return cut() }
+        isStopping = true
+        log.info("stopping: accepting nothing more, finishing what is in flight")
+        notifier?.stopping(status: "draining")
+        listeners.close()
+        if !loaded.settings.drainTimeout.isUnlimited {
+            drainTimer?.arm(at: loop.now + loaded.settings.drainTimeout)
+        }
+        dataPlane.drain()
+    }
+
+    private func cut() {
+        dataPlane.stop()
+        loop.stop()
+    }
+
+    /// Puts new settings in force, or none of them.
+    private func reloadSettings() {
+        if isStopping { return }
+        notifier?.reloading(now: loop.now)
+        do throws(SettingsError) {
+            apply(try reload())
+            observability.counters.reloads += 1
+        } catch {
+            observability.counters.reloadsRefused += 1
+            log.error("settings not reloaded; the former ones stay", metadata: ["reason": "\(error)"])
+        }
+        notifier?.ready(status: "serving on \(endpoints.joined(separator: ", "))")
+    }
+
+    private func apply(_ new: LoadedSettings) {
+        let changes = new.changes(since: loaded)
+        for change in changes {
+            let metadata: Logger.Metadata = [
+                "key": "\(change.key)", "from": "\(change.before)", "to": "\(change.after)",
+            ]
+            if change.reloadable {
+                log.info("setting changed", metadata: metadata)
+            } else {
+                log.warning("setting needs a restart to change", metadata: metadata)
+            }
+        }
+        let settings = new.settings
+        do {
+            try resolver.reconfigure(Resolver.Options(settings))
+        } catch {
+            log.error("name servers not changed", metadata: ["reason": "\(error)"])
+        }
+        loaded = new
+        dataPlane.dialer.reconfigure(Dialer.Options(settings))
+        listeners.reconfigure(DeadPeerDetection(settings.tcp))
+        observability.reconfigure(settings)
+        dataPlane.reconfigure(EngineConfiguration(settings))
+        log.info("settings reloaded", metadata: ["changes": "\(changes.count)"])
+    }
+}

@@ -1,0 +1,112 @@
+import FoundationEssentials
+
+/// What `/status` says, as far as the table shows it. A missing part is an error: weirctl and weir come from
+/// one release. Additions do no harm.
+struct StatusReport: Decodable, Equatable {
+    struct Clients: Decodable, Equatable {
+        var total: Int
+        var limit: Int?
+        var fresh: Int
+        var readingHead: Int
+        var waiting: Int
+        var exchanging: Int
+        var parked: Int
+        var tunnel: Int
+        var ending: Int
+        var owners: Int
+    }
+
+    struct Tunnels: Decodable, Equatable {
+        var open: Int
+        var limit: Int?
+    }
+
+    struct Queue: Decodable, Equatable {
+        var waiting: Int
+        var limit: Int?
+    }
+
+    struct Origin: Decodable, Equatable {
+        var origin: String
+        var kind: String
+        var dialling: Int
+        var leased: Int
+        var idle: Int
+        var waiting: Int
+    }
+
+    struct Pool: Decodable, Equatable {
+        var connections: Int
+        var limit: Int?
+        var dialling: Int
+        var leased: Int
+        var idle: Int
+        var peak: Int
+        var originsLeftOut: Int
+        var byOrigin: [Origin]
+    }
+
+    struct Process: Decodable, Equatable {
+        var descriptors: Int?
+        var descriptorLimit: Int?
+        var residentBytes: Int?
+    }
+
+    struct Counters: Decodable, Equatable {
+        var requests: Int
+        var retries: Int
+        var bytesUp: Int
+        var bytesDown: Int
+        var leasesReused: Int
+        var leasesFresh: Int
+        var dialsFailed: Int
+        var outcomes: [String: Int]
+    }
+
+    var version: String
+    var pid: Int
+    var state: String
+    var uptime: Double
+    var process: Process
+    var clients: Clients
+    var tunnels: Tunnels
+    var queue: Queue
+    var pool: Pool
+    var counters: Counters
+
+    /// Reads the JSON of `/status`.
+    static func read(_ content: [UInt8]) throws(AdminError) -> StatusReport {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .custom { path in
+            // Outcomes are names to show, not members of a type.
+            let key = path[path.count - 1]
+            let isName = path.dropLast().last?.stringValue == "outcomes"
+            return isName ? key : CamelKey(key)
+        }
+        do {
+            return try decoder.decode(StatusReport.self, from: Data(content))
+        } catch {
+            throw AdminError("the answer is not a status that this weirctl understands")
+        }
+    }
+}
+
+/// A key with `_x` turned into `X`.
+private struct CamelKey: CodingKey {
+    let stringValue: String
+    var intValue: Int?
+
+    init(_ key: any CodingKey) {
+        intValue = key.intValue
+        let words = key.stringValue.split(separator: "_")
+        let rest = words.dropFirst().map { $0.prefix(1).uppercased() + $0.dropFirst() }
+        stringValue = (words.first ?? "") + rest.joined()
+    }
+
+    init?(stringValue: String) { self.stringValue = stringValue }
+
+    init?(intValue: Int) {
+        self.intValue = intValue
+        stringValue = "\(intValue)"
+    }
+}

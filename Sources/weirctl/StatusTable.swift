@@ -1,0 +1,106 @@
+/// A status as a person reads it in a terminal.
+enum StatusTable {
+    /// Several lines, the last one ended too.
+    static func text(of report: StatusReport) -> String {
+        (summary(report) + outcomes(report) + origins(report.pool)).map { "\($0)\n" }.joined()
+    }
+
+    private static func summary(_ report: StatusReport) -> [String] {
+        let clients = report.clients
+        let pool = report.pool
+        let counters = report.counters
+        let served = report.counters.outcomes["completed"] ?? 0
+        let ended = report.counters.outcomes.values.reduce(0, +)
+        return [
+            Printable.text("weir \(report.version), \(report.state)")
+                + ", up \(duration(report.uptime)), process \(report.pid)\(process(report.process))",
+            "",
+            "clients   \(of(clients.total, clients.limit)): \(clients.parked) parked, "
+                + "\(clients.exchanging) exchanging, \(clients.waiting) waiting, "
+                + "\(clients.tunnel) in tunnels, "
+                + "\(clients.fresh + clients.readingHead) without a request, \(clients.ending) ending; "
+                + "\(clients.owners) \(clients.owners == 1 ? "owner" : "owners")",
+            "upstream  \(of(pool.connections, pool.limit)): \(pool.leased) leased, \(pool.idle) idle, "
+                + "\(pool.dialling) dialling; peak \(pool.peak)",
+            "tunnels   \(of(report.tunnels.open, report.tunnels.limit))",
+            "queue     \(of(report.queue.waiting, report.queue.limit))",
+            "requests  \(counters.requests); \(served) of \(ended) ended well, \(counters.retries) retried; "
+                + "\(bytes(counters.bytesUp)) up, \(bytes(counters.bytesDown)) down",
+            "leases    \(counters.leasesReused) reused, \(counters.leasesFresh) fresh; "
+                + "\(counters.dialsFailed) dials failed",
+        ]
+    }
+
+    /// What went wrong, most frequent first.
+    private static func outcomes(_ report: StatusReport) -> [String] {
+        let failures = report.counters.outcomes.filter { $0.key != "completed" && $0.value > 0 }
+            .sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+        if failures.isEmpty { return [] }
+        let list = failures.map { "\($0.value) \(Printable.text($0.key))" }.joined(separator: ", ")
+        return ["failures  \(list)"]
+    }
+
+    private static func origins(_ pool: StatusReport.Pool) -> [String] {
+        if pool.byOrigin.isEmpty { return [] }
+        let header = ["ORIGIN", "KIND", "LEASED", "IDLE", "DIALLING", "WAITING"]
+        let rows = pool.byOrigin.map { origin in
+            [Printable.text(origin.origin), Printable.text(origin.kind)]
+                + [origin.leased, origin.idle, origin.dialling, origin.waiting].map(String.init)
+        }
+        var lines = [""] + aligned([header] + rows)
+        if pool.originsLeftOut > 0 { lines.append("… and \(pool.originsLeftOut) smaller ones") }
+        return lines
+    }
+
+    /// Columns as wide as their widest cell: the first two to the left, numbers to the right.
+    private static func aligned(_ rows: [[String]]) -> [String] {
+        var widths: [Int] = []
+        for row in rows {
+            for (column, cell) in row.enumerated() {
+                if column == widths.count { widths.append(0) }
+                widths[column] = max(widths[column], cell.count)
+            }
+        }
+        return rows.map { row in
+            row.enumerated().map { column, cell in
+                let padding = String(repeating: " ", count: widths[column] - cell.count)
+                return column < 2 ? cell + padding : padding + cell
+            }.joined(separator: "  ")
+        }
+    }
+
+    private static func process(_ process: StatusReport.Process) -> String {
+        var text = ""
+        if let open = process.descriptors { text += ", descriptors \(of(open, process.descriptorLimit))" }
+        if let resident = process.residentBytes { text += ", \(bytes(resident)) resident" }
+        return text
+    }
+
+    private static func of(_ count: Int, _ limit: Int?) -> String {
+        limit.map { "\(count) of \($0)" } ?? "\(count)"
+    }
+
+    /// `42s`, `2h 3m`, `5d 1h`: the two largest units.
+    static func duration(_ seconds: Double) -> String {
+        // A length of time beyond any process would not fit a whole number.
+        let whole = Int(min(max(0, seconds), 1e15))
+        let parts = [
+            (whole / 86_400, "d"), (whole / 3600 % 24, "h"), (whole / 60 % 60, "m"), (whole % 60, "s"),
+        ]
+        let first = parts.firstIndex { $0.0 > 0 } ?? 3
+        return parts[first...].prefix(2).map { "\($0.0)\($0.1)" }.joined(separator: " ")
+    }
+
+    /// `999 B`, `1.5 KiB`, `20 MiB`.
+    static func bytes(_ count: Int) -> String {
+        if count < 1024 { return "\(count) B" }
+        var value = Double(count)
+        var unit = ""
+        for next in ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"] where value >= 1024 {
+            value /= 1024
+            unit = next
+        }
+        let tenths = Int(value * 10)
+        return value < 10 ? "\(tenths / 10).\(tenths % 10) \(unit)" : "\(Int(value)) \(unit)"
+    }
+}

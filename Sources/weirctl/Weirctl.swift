@@ -1,0 +1,11 @@
+import ArgumentParser
+
+/// The operator's tool; `weir status` and the like hand over to it.
+@main
+struct Weirctl: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "weirctl",
+        abstract: "Looks at a running weir.",
+        subcommands: [StatusCommand.self]
+    )
+}

@@ -1,0 +1,76 @@
+import Testing
+
+@testable import weirctl
+
+@Suite("Status table")
+struct StatusTableTests {
+    private static let json = """
+        {"version":"0.1.0","pid":42,"state":"running","started_at":"2026-11-22T21:01:54.123Z","uptime":7380.5,
+        "process":{"descriptors":17,"descriptor_limit":null,"resident_bytes":8388608,"log_lines_dropped":0},
+        "clients":{"total":4,"limit":4096,"fresh":0,"reading_head":0,"waiting":0,"exchanging":1,"parked":3,
+        "tunnel":0,"ending":0,"owners":1},"tunnels":{"open":0,"limit":1024},
+        "queue":{"waiting":0,"limit":null},
+        "pool":{"connections":3,"limit":1024,"dialling":0,"leased":1,"idle":2,"peak":12,"origins":3,
+        "origins_left_out":1,"by_origin":[
+        {"origin":"origin.example:80","kind":"http","dialling":0,"leased":1,"idle":12,"waiting":0},
+        {"origin":"a\\u001b:443","kind":"tunnel","dialling":1,"leased":0,"idle":0,"waiting":3}]},
+        "counters":{"requests":102,"retries":6,"bytes_up":1000,"bytes_down":2000000,"leases_reused":80,
+        "leases_fresh":14,"dials_failed":8,"something_new":1,
+        "outcomes":{"completed":91,"upstream_gone":3,"connect_refused":8,"denied":0}},"limits":{}}
+        """
+
+    @Test("a status becomes a table")
+    func golden() throws {
+        let text = StatusTable.text(of: try StatusReport.read(Array(Self.json.utf8)))
+        #expect(
+            text == """
+                weir 0.1.0, running, up 2h 3m, process 42, descriptors 17, 8.0 MiB resident
+
+                clients   4 of 4096: 3 parked, 1 exchanging, 0 waiting, 0 in tunnels, 0 without a request, \
+                0 ending; 1 owner
+                upstream  3 of 1024: 1 leased, 2 idle, 0 dialling; peak 12
+                tunnels   0 of 1024
+                queue     0
+                requests  102; 91 of 102 ended well, 6 retried; 1000 B up, 1.9 MiB down
+                leases    80 reused, 14 fresh; 8 dials failed
+                failures  8 connect_refused, 3 upstream_gone
+
+                ORIGIN             KIND    LEASED  IDLE  DIALLING  WAITING
+                origin.example:80  http         1    12         0        0
+                a?:443             tunnel       0     0         1        3
+                … and 1 smaller ones
+
+                """
+        )
+    }
+
+    @Test("what is no status of weir is an error of one line")
+    func noStatus() {
+        for text in ["", "{}", "[]", "{\"version\":5}"] {
+            #expect(throws: AdminError("the answer is not a status that this weirctl understands")) {
+                try StatusReport.read(Array(text.utf8))
+            }
+        }
+    }
+
+    @Test(
+        "durations have their two largest units",
+        arguments: [
+            (0.4, "0s"), (59, "59s"), (61.5, "1m 1s"), (7380, "2h 3m"), (86_400, "1d 0h"), (-1, "0s"),
+        ] as [(Double, String)]
+    )
+    func durations(seconds: Double, expected: String) {
+        #expect(StatusTable.duration(seconds) == expected)
+    }
+
+    @Test(
+        "sizes have a unit that leaves few digits",
+        arguments: [
+            (0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (10_240, "10 KiB"), (20 << 20, "20 MiB"),
+            (1 << 40, "1.0 TiB"), (.max, "8.0 EiB"),
+        ]
+    )
+    func sizes(count: Int, expected: String) {
+        #expect(StatusTable.bytes(count) == expected)
+    }
+}

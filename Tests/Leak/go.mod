@@ -1,0 +1,3 @@
+module weirleak
+
+go 1.19

@@ -6,9 +6,19 @@ import UpstreamPool
 
 // Carries out what the engine decided, in order. Nothing here calls the engine's events.
 extension DataPlane {
-    /// Performs the engine's actions once. `spanOffset` is where in the block the span began that
-    /// `forward` refers to.
+    /// Performs the engine's actions once, and tells it at once which connections took less than all:
+    /// before it is offered more for them, and before time passes. `spanOffset` is where in the block the
+    /// span began that `forward` refers to.
     func perform(spanOffset: Int = 0) {
+        carryOut(spanOffset)
+        while !stalls.isEmpty {
+            let id = stalls.removeFirst()
+            engine.stalled(id, now: loop.now)
+            carryOut(0)
+        }
+    }
+
+    private func carryOut(_ spanOffset: Int) {
         engine.takeActions(&taken)
         if taken.isEmpty { return }
         // A local owner, so that the loop touches no property of this object.
@@ -59,7 +69,7 @@ extension DataPlane {
             if !connection.isStalled {
                 connection.isStalled = true
                 connection.watch.setWriting(true)
-                followUps.append(.stalled(connection.id))
+                stalls.append(connection.id)
             }
         case .failed:
             if writeFailed(connection) { followUps.append(.failed(connection.id)) }

@@ -14,7 +14,6 @@ final class DataPlane: ReadinessHandler {
     /// What an action found out, told to the engine when all actions of the event are done.
     enum FollowUp {
         case failed(ConnectionID)
-        case stalled(ConnectionID)
         case checked(UpstreamID, isSilent: Bool)
         case inspected(UpstreamID, silence: Interval)
         /// Reading was resumed: offer what was left.
@@ -30,6 +29,8 @@ final class DataPlane: ReadinessHandler {
     var clients: [Connection?] = []
     var upstreams: [Connection?] = []
     var followUps: [FollowUp] = []
+    /// Connections that took less than all of what the present event sent.
+    var stalls: [ConnectionID] = []
     /// The memory of the list of actions, while the engine has its twin.
     var taken: [Action] = []
     private var hadRoom = true
@@ -246,7 +247,6 @@ final class DataPlane: ReadinessHandler {
             index += 1
             switch followUp {
             case .failed(let id): engine.failed(id, now: loop.now)
-            case .stalled(let id): engine.stalled(id, now: loop.now)
             case .checked(let id, let isSilent): engine.checked(id, isSilent: isSilent, now: loop.now)
             case .inspected(let id, let silence): engine.inspected(id, silentFor: silence, now: loop.now)
             case .offer(let id):

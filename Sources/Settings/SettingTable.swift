@@ -123,7 +123,10 @@ public enum SettingTable {
         ),
         Setting(
             "client.write_timeout", .duration(unlimited: true), \.client.writeTimeout, default: "300s",
-            "How long an app may leave a response unread before its connection is cut."
+            """
+            How long an app may leave a response unread, or pause in the content of a request, before its \
+            connection is cut.
+            """
         ),
     ]
 
@@ -143,7 +146,10 @@ public enum SettingTable {
         Setting(
             "tunnel.half_close_timeout", .duration(unlimited: true), \.tunnel.halfCloseTimeout,
             default: "30s",
-            "How long a tunnel outlives the end of one of its directions."
+            """
+            How long a tunnel may be silent after one of its directions has ended, and how long an answer is \
+            awaited for a client that has finished sending and may have left.
+            """
         ),
         Setting(
             "tunnel.max", .count(), \.tunnel.max, default: "1024",

@@ -16,28 +16,26 @@ build: bootstrap
 # Unit tests, the simulator's full count of seeds, then the built binary on real sockets.
 test: test-swift simulate test-integration
 
-test-swift: bootstrap
+test-swift: bootstrap-tests
 	$(SWIFT) test --parallel
 
 simulate: bootstrap
 	scripts/simulate
 
-test-integration: build
-	scripts/bootstrap tests
+test-integration: bootstrap-tests build
 	Tests/run-integration
 
 bench: build
 	scripts/bootstrap bench
 	Benchmarks/run
 
-demo: build
-	scripts/bootstrap tests
+demo: bootstrap-tests build
 	scripts/demo
 
 format:
 	$(SWIFT) format --in-place --recursive Sources Tests Package.swift
 
-lint: bootstrap
+lint: bootstrap-tests
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
 	scripts/lint
 
@@ -52,6 +50,9 @@ install: build
 clean:
 	$(SWIFT) package clean
 
-.PHONY: bootstrap
+.PHONY: bootstrap bootstrap-tests
 bootstrap:
 	@scripts/bootstrap
+
+bootstrap-tests:
+	@scripts/bootstrap tests

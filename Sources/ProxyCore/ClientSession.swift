@@ -54,11 +54,8 @@ struct ClientSession {
     var requests: UInt32 = 0
     /// How far the end of an unfinished head was searched.
     var scanned: UInt32 = 0
-    var acceptedAt: MonotonicTime
     /// The present exchange or tunnel; its content means nothing in other phases.
     var exchange = Exchange()
-
-    init(now: MonotonicTime) { acceptedAt = now }
 }
 
 /// One request and its responses, or the tunnel it turned into.
@@ -142,8 +139,7 @@ struct UpstreamLink {
     var client = SlotID.none
     var isPaused = false
     var isStalled = false
-    var isConnected = false
-    /// The shell was asked to look at the connection for the present exchange.
+    /// How far the end of an unfinished response head was searched.
     var scanned: UInt32 = 0
     /// The origin keeps the connection after this response.
     var isPersistent = false

@@ -9,7 +9,7 @@ extension ProxyEngine {
     public mutating func accepted(owner: OwnerKey, now: MonotonicTime) -> ConnectionID? {
         begin(now)
         if isDraining || !makeRoomForClient() { return nil }
-        let id = clients.insert(ClientSession(now: now))
+        let id = clients.insert(ClientSession())
         guard policy.admit(id, owner: owner, now: now) == .admitted else {
             preconditionFailure("room was made, and is gone")
         }
@@ -108,7 +108,6 @@ extension ProxyEngine {
             return
         }
         upstreamDeadlines.disarm(id.id.slot)
-        links[id.id.index].isConnected = true
         pool.connected(id, now: now)
         applyPoolEffects()
     }

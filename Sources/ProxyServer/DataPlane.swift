@@ -66,6 +66,7 @@ final class DataPlane: ReadinessHandler {
             block = DataPlane.makeBlock(configuration)
         }
         engine.reconfigure(configuration, now: loop.now)
+        perform()
         settle()
     }
 
@@ -75,6 +76,7 @@ final class DataPlane: ReadinessHandler {
     func accepted(_ descriptor: Int32, _ peer: Endpoint) {
         guard let id = engine.accepted(owner: OwnerKey(peer.address), now: loop.now) else {
             Sockets.closeWithReset(descriptor)
+            perform()
             settle()
             return
         }
@@ -229,9 +231,9 @@ final class DataPlane: ReadinessHandler {
 
     // MARK: After each event
 
-    /// Tells the engine what the actions found out, until nothing is left, and sets the timer.
+    /// The event's actions are done: tells the engine what they found out, until nothing is left, and sets
+    /// the timer.
     private func settle() {
-        perform()
         if !followUps.isEmpty { runFollowUps() }
         timer?.arm(at: engine.nextDeadline)
         let hasRoom = engine.canAccept

@@ -51,6 +51,8 @@ public enum HeadParser {
         fields: inout FieldTable
     ) throws(WireError) -> RequestHead? {
         let window = bytes.extracting(first: limits.window)
+        // The limit may have been lowered since the last call.
+        scanned = min(scanned, window.count)
         guard let start = try skipEmptyLines(window) else {
             if window.count == limits.headSize { throw .headTooLarge }
             return nil
@@ -78,6 +80,8 @@ public enum HeadParser {
         fields: inout FieldTable
     ) throws(WireError) -> ResponseHead? {
         let window = bytes.extracting(first: limits.window)
+        // The limit may have been lowered since the last call.
+        scanned = min(scanned, window.count)
         guard let end = HeadEnd.bound(window, from: max(0, scanned - 3)) else {
             try HeadEnd.checkIncomplete(window, from: 0, scanned: scanned)
             if window.count == limits.headSize { throw .headTooLarge }
@@ -102,6 +106,8 @@ public enum HeadParser {
         fields: inout FieldTable
     ) throws(WireError) -> Int? {
         let window = bytes.extracting(first: limits.window)
+        // The limit may have been lowered since the last call.
+        scanned = min(scanned, window.count)
         if window.count >= 2 && window[0] == ASCII.carriageReturn && window[1] == ASCII.lineFeed {
             fields.removeAll()
             return 2

@@ -24,6 +24,8 @@ final class DataPlane: ReadinessHandler {
     let dialer: Dialer
     var engine: ProxyEngine
     var block: ReceiveBlock
+    /// The longest head that was ever allowed, which is what the block has room for.
+    private var largestHead: Int
     var writer = GatherWriter()
     /// By slot of the engine's ids.
     var clients: [Connection?] = []
@@ -50,6 +52,7 @@ final class DataPlane: ReadinessHandler {
         self.dialer = dialer
         engine = ProxyEngine(configuration: configuration, seed: seed)
         block = DataPlane.makeBlock(configuration)
+        largestHead = configuration.heads.headSize
         followUps.reserveCapacity(64)
         timer = LoopTimer(loop: loop) { [unowned self] in deadlinePassed() }
         dialer.onFinished = { [unowned self] token, result in dialFinished(token, result) }
@@ -62,7 +65,10 @@ final class DataPlane: ReadinessHandler {
 
     /// Puts other settings in force.
     func reconfigure(_ configuration: EngineConfiguration) {
-        if configuration.heads.headSize != engine.configuration.heads.headSize {
+        // It never shrinks: what is kept for a connection was read under the former limit, and has to fit
+        // when it is offered again, if only to be refused.
+        if configuration.heads.headSize > largestHead {
+            largestHead = configuration.heads.headSize
             block = DataPlane.makeBlock(configuration)
         }
         engine.reconfigure(configuration, now: loop.now)

@@ -17,6 +17,19 @@ import Testing
         #expect(WireError.headTooLarge.status == 431)
     }
 
+    @Test(
+        "a limit that was lowered below what was searched already is simply met",
+        arguments: HeadKind.allCases
+    )
+    func loweredLimit(_ kind: HeadKind) {
+        var reader = HeadReader(kind, limits: limits(head: 1000))
+        let start = kind == .response ? "HTTP/1.1 200 OK\r\n" : kind == .request ? "GET / HTTP/1.1\r\n" : ""
+        let unfinished = wire(start + "A: " + String(repeating: "a", count: 500))
+        #expect(reader.read(unfinished) == .incomplete)
+        reader.limits = limits(head: 100)
+        #expect(reader.read(unfinished) == .failed(kind == .trailers ? .trailersTooLarge : .headTooLarge))
+    }
+
     @Test("empty lines before the request count as head")
     func emptyLines() {
         let size = head.utf8.count

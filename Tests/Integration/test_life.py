@@ -123,6 +123,28 @@ class ReloadTests(WeirTestCase):
         self.assertNotIn("close", client.read_response().tokens("Connection"))
 
 
+    def test_a_lowered_head_size_meets_a_longer_unfinished_head(self):
+        self.start(config="limits:\n  head_size: 1MiB\n")
+        client = self.client()
+        sent = b"GET http://10.77.0.1:8080/ HTTP/1.1\r\nHost: a\r\n" + b"X: " + b"x" * 500_000
+        client.send(sent)
+        # Nothing is left for weir to read, so all of it is kept as an unfinished head.
+        eventually(lambda: self.namespace_queue(client) == 0, 5, "the head is read")
+        self.weir.write_config("limits:\n  head_size: 32KiB\n")
+        before = len(self.weir.stderr())
+        self.weir.signal(signal.SIGHUP)
+        eventually(lambda: "settings reloaded" in self.weir.stderr()[before:], 5, "the settings are reloaded")
+        client.send(b"x")
+        self.assertEqual(client.read_response().status, 431)
+
+    def namespace_queue(self, client):
+        """Bytes of the client's that weir's kernel has not handed over, or not acknowledged."""
+        port = client.socket.getsockname()[1]
+        listing = self.namespace.run("ss", "-Htan", f"( sport = :{port} or dport = :{port} )")
+        rows = [line.split() for line in listing.splitlines()]
+        return sum(int(row[1]) + int(row[2]) for row in rows) if len(rows) == 2 else None
+
+
 class NotifyTests(WeirTestCase):
     def test_ready_reloading_stopping(self):
         directory = tempfile.TemporaryDirectory()

@@ -88,4 +88,17 @@ public struct ByteBuffer: Sendable {
             shift -= 4
         }
     }
+
+    /// Adds a number that is not negative with leading zeros up to `width` digits.
+    public mutating func append(padded number: Int64, width: Int) {
+        let value = UInt64(max(0, number))
+        var digits = 1
+        var bound: UInt64 = 10
+        while digits < width && value >= bound {
+            digits += 1
+            bound *= 10
+        }
+        for _ in digits..<max(width, digits) { append("0") }
+        append(decimal: value)
+    }
 }

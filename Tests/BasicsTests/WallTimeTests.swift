@@ -1,4 +1,4 @@
-import Telemetry
+import Basics
 import Testing
 
 @Suite("Civil time")
@@ -21,7 +21,7 @@ struct WallTimeTests {
     )
     func timestamp(seconds: Int64, nanoseconds: Int32, expected: String) {
         let time = WallTime(seconds: seconds, nanoseconds: nanoseconds)
-        #expect(Fixture.text { time.appendTimestamp(to: &$0) } == expected)
+        #expect(text { time.appendTimestamp(to: &$0) } == expected)
     }
 
     @Test(
@@ -33,6 +33,12 @@ struct WallTimeTests {
     )
     func httpDate(seconds: Int64, expected: String) {
         let time = WallTime(seconds: seconds, nanoseconds: 0)
-        #expect(Fixture.text { time.appendHTTPDate(to: &$0) } == expected)
+        #expect(text { time.appendHTTPDate(to: &$0) } == expected)
+    }
+
+    private func text(_ write: (inout ByteBuffer) -> Void) -> String {
+        var buffer = ByteBuffer()
+        write(&buffer)
+        return String(decoding: buffer.span.indices.map { buffer.span[$0] }, as: UTF8.self)
     }
 }

@@ -1,5 +1,3 @@
-public import Basics
-
 /// An instant of civil time in UTC, for people; what decides anything uses `MonotonicTime`.
 public struct WallTime: Hashable, Sendable, BitwiseCopyable {
     /// Seconds since 1970-01-01T00:00:00Z, leap seconds not counted.

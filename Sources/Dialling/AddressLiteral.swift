@@ -1,8 +1,6 @@
 import Basics
 
-// Address literals: what needs no look-up. Strict on purpose: the short, octal and hexadecimal spellings of
-// inet_aton(3) are read differently by different programs, and an access rule must mean the address that is
-// dialled.
+// Address literals: what needs no look-up.
 
 extension Endpoint.Address {
     /// Parses an address literal: dotted IPv4 with four decimal parts and no leading zeros, or IPv6 in any
@@ -18,7 +16,7 @@ extension Endpoint.Address {
             guard text.hasSuffix("]"), text.utf8.count > 2 else { return nil }
             text = text.dropFirst().dropLast()
         }
-        if !isBracketed, let four = parseIPv4(text.utf8.span) {
+        if !isBracketed, let four = AddressText.ipv4(text.utf8.span) {
             self = .v4(four)
             return
         }
@@ -30,7 +28,7 @@ extension Endpoint.Address {
             scope = index
             text = text[..<percent]
         }
-        guard let groups = parseIPv6(text.utf8.span) else { return nil }
+        guard let groups = AddressText.ipv6(text.utf8.span) else { return nil }
         self = .v6(high: groups.high, low: groups.low, scope: scope)
     }
 }
@@ -38,81 +36,4 @@ extension Endpoint.Address {
 private func parseZone(_ zone: Substring, _ zoneIndex: (String) -> UInt32?) -> UInt32? {
     if let number = UInt32(zone), zone.utf8.allSatisfy(ASCII.isDigit) { return number }
     return zone.isEmpty ? nil : zoneIndex(String(zone))
-}
-
-/// Four decimal parts of one to three digits without leading zeros.
-private func parseIPv4(_ text: Span<UInt8>) -> UInt32? {
-    guard text.count >= 7 && text.count <= 15 else { return nil }
-    var address: UInt32 = 0
-    var part: UInt32 = 0
-    var digits = 0
-    var parts = 1
-    for index in text.indices {
-        let byte = text[index]
-        if ASCII.isDigit(byte) {
-            if digits > 0 && part == 0 { return nil }
-            part = part * 10 + UInt32(byte - 48)
-            digits += 1
-            if part > 255 { return nil }
-        } else if byte == 0x2E && digits > 0 && parts < 4 {
-            address = address << 8 | part
-            part = 0
-            digits = 0
-            parts += 1
-        } else {
-            return nil
-        }
-    }
-    return parts == 4 && digits > 0 ? address << 8 | part : nil
-}
-
-/// Eight groups, one run of which may be left out as `::`; the last two may be dotted IPv4.
-private func parseIPv6(_ text: Span<UInt8>) -> (high: UInt64, low: UInt64)? {
-    guard text.count >= 2 && text.count <= 45 else { return nil }
-    var groups: [UInt16] = []
-    var gap: Int?
-    var index = 0
-    if text[0] == 0x3A {
-        guard text[1] == 0x3A else { return nil }
-        gap = 0
-        index = 2
-    }
-    while index < text.count {
-        let start = index
-        var value: UInt32 = 0
-        while index < text.count, let digit = ASCII.hexValue(text[index]) {
-            value = value << 4 | UInt32(digit)
-            index += 1
-            if index - start > 4 { return nil }
-        }
-        if index < text.count && text[index] == 0x2E {
-            guard let four = parseIPv4(text.extracting(start..<text.count)) else { return nil }
-            groups += [UInt16(four >> 16), UInt16(four & 0xFFFF)]
-            index = text.count
-            break
-        }
-        guard index > start else { return nil }
-        groups.append(UInt16(value))
-        if index == text.count { break }
-        guard text[index] == 0x3A, index + 1 < text.count else { return nil }
-        index += 1
-        if text[index] == 0x3A {
-            guard gap == nil else { return nil }
-            gap = groups.count
-            index += 1
-        }
-    }
-    return assemble(groups, gap: gap)
-}
-
-/// Fills the run that `::` left out (RFC 4291: one or more groups) and joins the halves.
-private func assemble(_ groups: [UInt16], gap: Int?) -> (high: UInt64, low: UInt64)? {
-    var whole = groups
-    if let gap {
-        guard groups.count < 8 else { return nil }
-        whole.insert(contentsOf: repeatElement(0, count: 8 - groups.count), at: gap)
-    }
-    guard whole.count == 8 else { return nil }
-    let join = { (part: ArraySlice<UInt16>) in part.reduce(UInt64(0)) { $0 << 16 | UInt64($1) } }
-    return (join(whole[..<4]), join(whole[4...]))
 }

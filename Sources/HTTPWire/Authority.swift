@@ -57,22 +57,15 @@ struct Authority {
         return index
     }
 
-    /// The index of the closing bracket. Whether the address is well formed is for who dials to find out;
-    /// its alphabet is all that keeps it from meaning something else in a head or a log line.
+    /// The index of the closing bracket behind a valid IPv6 address. RFC 3986's IPvFuture has no use.
     private static func endOfIPv6(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) throws(WireError) -> Int {
         var index = start
-        var colons = 0
         while index < end && bytes[index] != UInt8(ascii: "]") {
-            let byte = bytes[index]
-            if byte == UInt8(ascii: ":") {
-                colons += 1
-            } else if ASCII.hexValue(byte) == nil && byte != UInt8(ascii: ".") {
-                throw .invalidHost
-            }
+            // A zone means something on one host only, and RFC 6874 has it removed before a request is sent.
+            if bytes[index] == UInt8(ascii: "%") { throw .zoneInAuthority }
             index += 1
         }
-        // The longest text is six groups and an IPv4 address: 45 bytes.
-        if index == end || colons < 2 || index - start > 45 { throw .invalidHost }
+        if index == end || AddressText.ipv6(bytes.extracting(start..<index)) == nil { throw .invalidHost }
         return index
     }
 

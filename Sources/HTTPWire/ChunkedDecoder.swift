@@ -20,9 +20,6 @@ public struct ChunkedDecoder: Sendable, BitwiseCopyable {
         case trailers
     }
 
-    /// Most bytes of extensions in one body; more is an attack on whoever counts only content.
-    public static let extensionLimit = 16 * 1024
-
     private enum State: UInt8, BitwiseCopyable {
         /// In the digits of a chunk size.
         case size
@@ -45,7 +42,7 @@ public struct ChunkedDecoder: Sendable, BitwiseCopyable {
     }
 
     private var remaining: UInt64 = 0
-    private var extensionBytes: UInt16 = 0
+    private var extensionBytes: UInt32 = 0
     private var digits: UInt8 = 0
     private var state = State.size
 
@@ -61,11 +58,14 @@ public struct ChunkedDecoder: Sendable, BitwiseCopyable {
     /// Consumes the longest run of one kind at the front of `bytes`; at least one byte, except at the
     /// trailers.
     ///
-    /// - Parameter bytes: Not empty; begins where the last run ended.
+    /// - Parameters:
+    ///   - bytes: Not empty; begins where the last run ended.
+    ///   - extensionLimit: Most bytes of extensions in one body, below 4 GiB; more is an attack on whoever
+    ///     counts only content (RFC 9112 §7.1.1).
     /// - Throws: `malformedChunkSize`, `chunkTooLarge` (above 2^63 − 1 or more than 16 digits),
     ///   `malformedChunkExtension`, `chunkExtensionsTooLong`, `malformedChunkEnd`, `bareLineFeed`,
     ///   `bareCarriageReturn`, `controlCharacter`. The decoder is of no use afterwards.
-    public mutating func next(_ bytes: Span<UInt8>) throws(WireError) -> Run {
+    public mutating func next(_ bytes: Span<UInt8>, extensionLimit: Int) throws(WireError) -> Run {
         switch state {
         case .trailers:
             return .trailers
@@ -75,16 +75,16 @@ public struct ChunkedDecoder: Sendable, BitwiseCopyable {
             if remaining == 0 { state = .contentEnd }
             return .content(Int(count))
         case .space, .ext:
-            let count = try extensionRun(bytes)
-            return count > 0 ? .ext(count) : try framingRun(bytes)
+            let count = try extensionRun(bytes, limit: extensionLimit)
+            return count > 0 ? .ext(count) : try framingRun(bytes, extensionLimit)
         default:
-            return try framingRun(bytes)
+            return try framingRun(bytes, extensionLimit)
         }
     }
 
     /// From the CRLF behind content, or a size, up to content, an extension or the trailers. Called only
     /// in states that consume the first byte or throw, but for a size that is followed by an extension.
-    private mutating func framingRun(_ bytes: Span<UInt8>) throws(WireError) -> Run {
+    private mutating func framingRun(_ bytes: Span<UInt8>, _ extensionLimit: Int) throws(WireError) -> Run {
         var index = 0
         while index < bytes.count {
             let byte = bytes[index]
@@ -97,7 +97,7 @@ public struct ChunkedDecoder: Sendable, BitwiseCopyable {
                 } else {
                     try beginExtension(byte)
                     if index > 0 { return .framing(index) }
-                    return .ext(try extensionRun(bytes))
+                    return .ext(try extensionRun(bytes, limit: extensionLimit))
                 }
             case .sizeEnd:
                 state = .sizeLineFeed
@@ -139,7 +139,7 @@ public struct ChunkedDecoder: Sendable, BitwiseCopyable {
 
     /// Extension bytes up to the carriage return; none if that comes first. White space is good only for
     /// a semicolon that follows (`BWS` in the grammar): a size padded with spaces is refused.
-    private mutating func extensionRun(_ bytes: Span<UInt8>) throws(WireError) -> Int {
+    private mutating func extensionRun(_ bytes: Span<UInt8>, limit: Int) throws(WireError) -> Int {
         var index = 0
         if state == .space {
             while index < bytes.count && (bytes[index] == ASCII.space || bytes[index] == ASCII.tab) {
@@ -153,8 +153,8 @@ public struct ChunkedDecoder: Sendable, BitwiseCopyable {
             }
         }
         if state == .ext { index = ByteScan.endOfText(bytes, from: index) }
-        if index > ChunkedDecoder.extensionLimit - Int(extensionBytes) { throw .chunkExtensionsTooLong }
-        extensionBytes += UInt16(index)
+        if index > limit - Int(extensionBytes) { throw .chunkExtensionsTooLong }
+        extensionBytes += UInt32(index)
         if index < bytes.count {
             guard bytes[index] == ASCII.carriageReturn else {
                 throw ByteScan.error(for: bytes[index], otherwise: .malformedChunkExtension)

@@ -144,6 +144,9 @@ public struct FieldNameSet: OptionSet, Hashable, Sendable, BitwiseCopyable {
         .retryAfter
     )
 
+    /// What a TRACE must not reveal (RFC 9110 §9.3.8).
+    static let secret = FieldNameSet(.authorization, .proxyAuthorization, .cookie)
+
     /// Never forwarded as trailers: framing, routing, request modifiers, authentication, response
     /// control and content format must be known before the content (RFC 9110 §6.5.1).
     /// Authentication-Info is made for them (RFC 9110 §11.6.3).

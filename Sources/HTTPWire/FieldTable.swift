@@ -10,15 +10,17 @@ public struct Field: Sendable, BitwiseCopyable {
     public var known: FieldName
     /// Whether the line is kept from being forwarded; it can still be read.
     public var isDropped: Bool
+    /// Whether white space stood before the colon, which is not forwarded (RFC 9112 §5.1).
+    var hasSpaceBeforeColon: Bool
 
     /// A field line that is to be forwarded.
-    @inlinable
     public init(name: ByteRange, value: ByteRange, line: ByteRange, known: FieldName) {
         self.name = name
         self.value = value
         self.line = line
         self.known = known
         self.isDropped = false
+        self.hasSpaceBeforeColon = false
     }
 }
 
@@ -29,6 +31,8 @@ public struct FieldTable: Sendable {
     @usableFromInline var storage: [Field] = []
     /// Known names with at least one line; dropped lines count.
     public private(set) var present = FieldNameSet(rawValue: 0)
+    /// Whether any line has white space before its colon.
+    private(set) var needsRepair = false
 
     /// An empty table with room for `capacity` lines.
     public init(capacity: Int = 0) { storage.reserveCapacity(capacity) }
@@ -46,6 +50,13 @@ public struct FieldTable: Sendable {
     public mutating func removeAll() {
         storage.removeAll(keepingCapacity: true)
         present = FieldNameSet(rawValue: 0)
+        needsRepair = false
+    }
+
+    /// Notes that the line added last has white space before its colon.
+    mutating func noteSpaceBeforeColon() {
+        storage[storage.count - 1].hasSpaceBeforeColon = true
+        needsRepair = true
     }
 
     /// Adds a line.

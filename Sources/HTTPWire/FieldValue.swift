@@ -37,6 +37,31 @@ public enum FieldValue {
         return nil
     }
 
+    /// Whether the Accept fields of a request allow JSON and no text: then errors are written as JSON.
+    /// Without Accept, everything is allowed. Weights are not weighed: `q=0` is as good as never used.
+    public static func acceptsOnlyJSON(_ bytes: Span<UInt8>, _ fields: FieldTable) -> Bool {
+        var hasJSON = false
+        for index in 0..<fields.count where fields[index].known == .accept {
+            let value = fields[index].value
+            var position = Int(value.start)
+            while let member = nextMember(bytes, &position, end: Int(value.end)) {
+                var end = Int(member.start)
+                while end < Int(member.end) && bytes[end] != UInt8(ascii: ";") && !isSpace(bytes[end]) {
+                    end += 1
+                }
+                let type = bytes.extracting(Int(member.start)..<end)
+                for text in ["*/*", "text/*", "text/plain"] where ASCII.equalsIgnoringCase(type, text) {
+                    return false
+                }
+                for json in ["application/json", "application/*", "application/problem+json"]
+                where ASCII.equalsIgnoringCase(type, json) {
+                    hasJSON = true
+                }
+            }
+        }
+        return hasJSON
+    }
+
     /// The next non-empty member of a comma-separated list from `position` on, without white space
     /// around it; moves `position` behind its comma. RFC 9110 §5.6.1.2: empty members are ignored.
     static func nextMember(_ bytes: Span<UInt8>, _ position: inout Int, end: Int) -> ByteRange? {
@@ -52,7 +77,7 @@ public enum FieldValue {
         return nil
     }
 
-    private static func isSpace(_ byte: UInt8) -> Bool { byte == ASCII.space || byte == ASCII.tab }
+    static func isSpace(_ byte: UInt8) -> Bool { byte == ASCII.space || byte == ASCII.tab }
 }
 
 /// Whether a comma-separated list has the token among its members, in any case; for `TE: trailers`,

@@ -20,7 +20,7 @@ public enum Framing {
     /// - Throws: For Content-Length beside Transfer-Encoding, more than one Content-Length, even of equal
     ///   values, a Content-Length that is not digits or above 2^63 − 1, any Transfer-Encoding in HTTP/1.0,
     ///   any that is not exactly `chunked` (`unsupportedTransferCoding`, 501, where it ends in chunked and
-    ///   would thus have a definite end), and content announced with CONNECT.
+    ///   would thus have a definite end), and content announced with CONNECT or TRACE.
     public static func ofRequest(
         _ bytes: Span<UInt8>,
         _ head: RequestHead,
@@ -32,6 +32,8 @@ public enum Framing {
             if framing == .length(0) { return .none }
             throw .contentInConnect
         }
+        // RFC 9110 §9.3.8: what is sent back is the head; who sends content means something else.
+        if head.method == .trace && framing != .none && framing != .length(0) { throw .contentInTrace }
         return framing
     }
 

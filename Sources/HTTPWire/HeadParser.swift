@@ -68,7 +68,7 @@ public enum HeadParser {
         let head = window.extracting(first: end)
         var line = start
         var request = try StartLine.parseRequest(head, line: &line, limits: limits)
-        request.length = try parseFields(head, from: line, limit: limits.fields, into: &fields)
+        request.length = try parseFields(head, from: line, limit: limits.fields, .strict, into: &fields)
         return request
     }
 
@@ -91,16 +91,17 @@ public enum HeadParser {
         let head = window.extracting(first: end)
         var line = 0
         var response = try StartLine.parseResponse(head, line: &line)
-        response.length = try parseFields(head, from: line, limit: limits.fields, into: &fields)
+        response.length = try parseFields(head, from: line, limit: limits.fields, .ofResponse, into: &fields)
         return response
     }
 
     /// Parses the trailer section of a chunked body (RFC 9112 §7.1.2), from behind the last-chunk line;
-    /// nil while incomplete. Parameters as for `parseRequest`.
+    /// nil while incomplete. Parameters as for `parseRequest`, and whose content it is.
     ///
     /// - Returns: The length of the section in bytes including the final CRLF; 2 when there are no trailers.
     public static func parseTrailers(
         _ bytes: Span<UInt8>,
+        ofResponse isResponse: Bool,
         scanned: inout Int,
         limits: HeadLimits,
         fields: inout FieldTable
@@ -119,7 +120,8 @@ public enum HeadParser {
             return nil
         }
         let section = window.extracting(first: end)
-        return try parseFields(section, from: 0, limit: limits.fields, into: &fields)
+        let rule = isResponse ? ColonRule.ofResponse : .strict
+        return try parseFields(section, from: 0, limit: limits.fields, rule, into: &fields)
     }
 
     /// Where the request line begins; nil while only empty lines have come.
@@ -134,6 +136,10 @@ public enum HeadParser {
         return start < bytes.count ? start : nil
     }
 
+    /// What is done about white space between a field name and its colon (RFC 9112 §5.1): a request with it
+    /// is refused, from a response it is removed.
+    private enum ColonRule { case strict, ofResponse }
+
     /// Parses the field lines from offset `start` up to the first empty line; `bytes` end with one, so no
     /// index below runs past them.
     ///
@@ -142,6 +148,7 @@ public enum HeadParser {
         _ bytes: Span<UInt8>,
         from start: Int,
         limit: Int,
+        _ rule: ColonRule,
         into fields: inout FieldTable
     ) throws(WireError) -> Int {
         fields.removeAll()
@@ -150,10 +157,14 @@ public enum HeadParser {
         while bytes[line] != ASCII.carriageReturn {
             if fields.count == limit { throw .tooManyFields }
             let nameEnd = ByteScan.endOfToken(bytes, from: line)
-            guard nameEnd > line && bytes[nameEnd] == UInt8(ascii: ":") else {
-                throw nameError(bytes, line: line, nameEnd: nameEnd, isFirst: fields.count == 0)
+            var colon = nameEnd
+            if nameEnd == line || bytes[nameEnd] != UInt8(ascii: ":") {
+                if rule == .ofResponse && nameEnd > line { colon = colonBehindSpace(bytes, nameEnd) }
+                guard colon > nameEnd else {
+                    throw nameError(bytes, line: line, nameEnd: nameEnd, isFirst: fields.count == 0)
+                }
             }
-            var valueStart = nameEnd &+ 1
+            var valueStart = colon &+ 1
             while isSpace(bytes[valueStart]) { valueStart &+= 1 }
             let textEnd = ByteScan.endOfText(bytes, from: valueStart)
             try ByteScan.expectLineEnd(bytes, at: textEnd, otherwise: .controlCharacter)
@@ -167,10 +178,18 @@ public enum HeadParser {
                     known: names.name(bytes, from: line, to: nameEnd)
                 )
             )
+            if colon > nameEnd { fields.noteSpaceBeforeColon() }
             line = textEnd &+ 2
         }
         try ByteScan.expectLineEnd(bytes, at: line, otherwise: .missingColon)
         return line + 2
+    }
+
+    /// Where the colon stands behind white space from `start` on; `start` if none does.
+    private static func colonBehindSpace(_ bytes: Span<UInt8>, _ start: Int) -> Int {
+        var index = start
+        while isSpace(bytes[index]) { index &+= 1 }
+        return bytes[index] == UInt8(ascii: ":") ? index : start
     }
 
     @inline(__always)

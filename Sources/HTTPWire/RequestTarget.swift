@@ -78,13 +78,14 @@ public struct RequestTarget: Sendable, BitwiseCopyable {
     /// Takes `host[:port]` apart; also what a Host field's value is validated with.
     ///
     /// The host is a registered name or IPv4 address (RFC 3986 `reg-name`: unreserved, sub-delims, valid
-    /// percent-encoding), or an IPv6 address in brackets of which the alphabet is checked; zone ids
-    /// mean nothing beyond one machine and are refused.
+    /// percent-encoding), or an IPv6 address in brackets; zone ids mean nothing beyond one machine and are
+    /// refused.
     ///
     /// - Parameters:
     ///   - range: Where in `bytes` the authority stands.
     ///   - defaultPort: For an authority without port or with an empty one; nil if a port is required.
-    /// - Throws: `userInfoInAuthority`, `emptyHost`, `invalidHost`, `invalidPort`, `missingPort`.
+    /// - Throws: `userInfoInAuthority`, `emptyHost`, `invalidHost`, `zoneInAuthority`, `invalidPort`,
+    ///   `missingPort`.
     public static func parseAuthority(
         _ bytes: Span<UInt8>,
         _ range: ByteRange,

@@ -32,10 +32,14 @@ public enum WireError: Error, Equatable, CaseIterable, Sendable {
     case userInfoInAuthority
     case emptyHost
     case invalidHost
+    case zoneInAuthority
     case invalidPort
     case missingPort
     case missingHost
     case repeatedHost
+    // Other fields
+    case invalidMaxForwards
+    case upgradeNotOffered
     // Connection
     case invalidConnectionOption
     case tooManyConnectionOptions
@@ -48,6 +52,7 @@ public enum WireError: Error, Equatable, CaseIterable, Sendable {
     case malformedTransferEncoding
     case unsupportedTransferCoding
     case contentInConnect
+    case contentInTrace
     // Chunked
     case malformedChunkSize
     case chunkTooLarge
@@ -94,10 +99,13 @@ public enum WireError: Error, Equatable, CaseIterable, Sendable {
         case .userInfoInAuthority: "user information in the authority"
         case .emptyHost: "empty host name"
         case .invalidHost: "invalid host name"
+        case .zoneInAuthority: "zone identifier in an IPv6 address"
         case .invalidPort: "port is not a number from 1 to 65535"
         case .missingPort: "authority without a port"
         case .missingHost: "HTTP/1.1 request without Host"
         case .repeatedHost: "more than one Host field"
+        case .invalidMaxForwards: "Max-Forwards is not one decimal number"
+        case .upgradeNotOffered: "switch to a protocol that was not offered"
         case .invalidConnectionOption: "connection option is not a token"
         case .tooManyConnectionOptions: "too many connection options"
         case .invalidContentLength: "Content-Length is not a decimal number in range"
@@ -108,6 +116,7 @@ public enum WireError: Error, Equatable, CaseIterable, Sendable {
         case .malformedTransferEncoding: "Transfer-Encoding is not exactly chunked"
         case .unsupportedTransferCoding: "transfer coding other than chunked"
         case .contentInConnect: "CONNECT request with content"
+        case .contentInTrace: "TRACE request with content"
         case .malformedChunkSize: "chunk size is not a hexadecimal number"
         case .chunkTooLarge: "chunk size out of range"
         case .malformedChunkExtension: "malformed chunk extension"

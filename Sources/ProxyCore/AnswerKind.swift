@@ -1,76 +1,197 @@
 import HTTPWire
 
-/// What a client is told for each cause: status, RFC 9209 error type, one readable line.
+/// What a client is told for each cause: status, RFC 9209 error type, what happened, what to look at.
 struct AnswerKind {
     var status: UInt16
     /// RFC 9209 §2.3 error type.
     var token: String
+    /// What happened, in one readable line without a full stop.
     var reason: String
+    /// What to look at; empty where the reason says it.
+    var hint: String
+    /// What is wrong with the message, for `details`; nil where no message is to blame.
+    var detail: String?
 
-    init(_ status: UInt16, _ token: String, _ reason: String) {
+    init(_ status: UInt16, _ token: String, _ reason: String, _ hint: String = "", detail: String? = nil) {
         self.status = status
         self.token = token
         self.reason = reason
+        self.hint = hint
+        self.detail = detail
     }
 
     init(_ cause: Cause, _ error: WireError?) {
         switch cause {
-        case .badRequest:
-            self.init(error?.status ?? 400, "http_request_error", "the request is malformed")
+        case .badRequest, .notAbsolute, .schemeUnsupported, .loopDetected, .clientTimeout, .denied:
+            self.init(ofRequest: cause, error)
+        case .nameNotFound, .nameTimeout, .nameError, .connectRefused, .connectUnreachable, .connectTimeout,
+            .connectFailed:
+            self.init(ofDial: cause)
+        case .portsExhausted, .descriptorsExhausted, .queueFull, .queueTimeout, .tooManyTunnels:
+            self.init(ofBound: cause)
+        case .upstreamGone, .responseIncomplete, .upstreamSilent, .upstreamTimeout, .badResponse:
+            self.init(ofResponse: cause, error)
+        case .stopped: self.init(503, "proxy_internal_error", "the proxy is stopping", "try again")
+        case .completed, .clientGone, .tunnelQuiet, .halfClosed:
+            self.init(500, "proxy_internal_error", "the exchange ended without a response")
+        }
+    }
+
+    /// The client asked for something that it cannot have.
+    private init(ofRequest cause: Cause, _ error: WireError?) {
+        // RFC 9209 §2.3: http_request_error is for 4xx; what is answered with 5xx without a look at the
+        // origin is proxy_internal_response.
+        switch cause {
         case .notAbsolute:
             self.init(
                 400,
                 "http_request_error",
-                "this is a forward proxy: the request target must be an absolute http URI, or use CONNECT"
+                "this is a forward proxy: the request target must be an absolute http URI, or use CONNECT",
+                "was the proxy meant as an origin?"
             )
         case .schemeUnsupported:
             self.init(
                 501,
-                "http_request_error",
-                "only http URIs are forwarded; for https open a tunnel with CONNECT"
+                "proxy_internal_response",
+                "only http URIs are forwarded",
+                "for https open a tunnel with CONNECT"
             )
-        case .clientTimeout:
-            self.init(408, "http_request_error", "the request did not arrive in time")
+        case .loopDetected:
+            self.init(
+                508,
+                "proxy_loop_detected",
+                "the request has passed this proxy before",
+                "look at the proxies and redirections named in Via"
+            )
+        case .clientTimeout: self.init(408, "http_request_error", "the request did not arrive in time")
         case .denied:
             self.init(
                 403,
                 "http_request_denied",
-                "CONNECT to this port is not allowed (tunnel.allowed_ports)"
+                "CONNECT to this port is not allowed",
+                "tunnel.allowed_ports"
             )
-        case .nameNotFound: self.init(502, "dns_error", "the name does not exist")
-        case .nameTimeout: self.init(504, "dns_timeout", "the name servers did not answer")
-        case .nameError: self.init(502, "dns_error", "the name could not be resolved")
-        case .connectRefused: self.init(502, "connection_refused", "the connection was refused")
-        case .connectUnreachable: self.init(502, "destination_ip_unroutable", "no route to the destination")
-        case .connectTimeout: self.init(504, "connection_timeout", "the connection attempt timed out")
-        case .portsExhausted:
-            self.init(503, "connection_limit_reached", "no source port is left towards the destination")
-        case .descriptorsExhausted:
-            self.init(503, "connection_limit_reached", "no file descriptor is left")
-        case .connectFailed: self.init(502, "destination_unavailable", "the connection attempt failed")
-        case .queueFull:
+        default:
+            let status = error?.status ?? 400
+            let reason = error?.reason ?? "the request is malformed"
             self.init(
-                503,
-                "connection_limit_reached",
-                "too many requests wait for a connection (upstream.max_queue)"
+                status,
+                status < 500 ? "http_request_error" : "proxy_internal_response",
+                reason,
+                AnswerKind.setting(error),
+                detail: error?.reason
             )
-        case .queueTimeout:
+        }
+    }
+
+    /// No connection to the destination.
+    private init(ofDial cause: Cause) {
+        switch cause {
+        case .nameNotFound: self.init(502, "dns_error", "the name does not exist", "check its spelling")
+        case .nameTimeout:
+            self.init(504, "dns_timeout", "the name servers did not answer", "dns.servers, dns.timeout")
+        case .nameError: self.init(502, "dns_error", "the name could not be resolved", "dns.servers")
+        case .connectRefused:
             self.init(
-                503,
-                "connection_limit_reached",
-                "no connection became free in time (upstream.queue_timeout)"
+                502,
+                "connection_refused",
+                "the connection was refused",
+                "is the service listening there?"
             )
-        case .tooManyTunnels:
-            self.init(503, "connection_limit_reached", "too many tunnels are open (tunnel.max)")
+        case .connectUnreachable:
+            self.init(
+                502,
+                "destination_ip_unroutable",
+                "no route to the destination",
+                "look at routes and firewalls"
+            )
+        case .connectTimeout:
+            self.init(
+                504,
+                "connection_timeout",
+                "the connection attempt timed out",
+                "look at firewalls, or raise upstream.connect_timeout"
+            )
+        default: self.init(502, "destination_unavailable", "the connection attempt failed", "see weir's log")
+        }
+    }
+
+    /// A bound was reached.
+    private init(ofBound cause: Cause) {
+        let (reason, hint) =
+            switch cause {
+            case .portsExhausted:
+                ("no source port is left towards the destination", "upstream.source_addresses adds some")
+            case .descriptorsExhausted: ("no file descriptor is left", "raise LimitNOFILE or ulimit -n")
+            case .queueFull: ("too many requests wait for a connection", "upstream.max_queue")
+            case .queueTimeout:
+                ("no connection became free in time", "upstream.queue_timeout, upstream.max_per_destination")
+            default: ("too many tunnels are open", "tunnel.max")
+            }
+        self.init(503, "connection_limit_reached", reason, hint)
+    }
+
+    /// There was a connection, but no response that can be passed on.
+    private init(ofResponse cause: Cause, _ error: WireError?) {
+        switch cause {
         case .upstreamGone:
-            self.init(502, "connection_terminated", "the origin closed the connection before it answered")
+            self.init(
+                502,
+                "connection_terminated",
+                "the origin closed the connection before it answered",
+                "look at the origin's log"
+            )
+        case .responseIncomplete:
+            self.init(
+                502,
+                "http_response_incomplete",
+                "the origin closed the connection in the middle of its answer",
+                "look at the origin's log"
+            )
         case .upstreamSilent:
-            self.init(504, "connection_timeout", "the origin acknowledged nothing of the request")
-        case .upstreamTimeout: self.init(504, "http_response_timeout", "the origin did not answer in time")
-        case .badResponse: self.init(502, "http_protocol_error", "the origin's response is malformed")
-        case .stopped: self.init(503, "proxy_internal_error", "the proxy is stopping")
-        case .completed, .clientGone, .tunnelQuiet, .halfClosed:
-            self.init(500, "proxy_internal_error", "the exchange ended without a response")
+            self.init(
+                504,
+                "connection_write_timeout",
+                "the origin acknowledged nothing of the request",
+                "is the host up, and the path to it?"
+            )
+        case .upstreamTimeout:
+            self.init(
+                504,
+                "http_response_timeout",
+                "the origin did not answer in time",
+                "upstream.response_timeout, client.write_timeout"
+            )
+        default:
+            self.init(
+                502,
+                AnswerKind.token(ofResponse: error),
+                "the origin's response is malformed" + (error.map { ": \($0.reason)" } ?? ""),
+                AnswerKind.setting(error),
+                detail: error?.reason
+            )
+        }
+    }
+
+    /// The setting that bounds what was too much.
+    private static func setting(_ error: WireError?) -> String {
+        switch error {
+        case .headTooLarge, .trailersTooLarge: "limits.head_size"
+        case .tooManyFields: "limits.fields"
+        case .targetTooLong: "limits.uri_size"
+        case .chunkExtensionsTooLong: "limits.chunk_extensions"
+        default: ""
+        }
+    }
+
+    /// RFC 9209 §2.3 error type of a response that breaks a rule.
+    private static func token(ofResponse error: WireError?) -> String {
+        switch error {
+        case .headTooLarge, .tooManyFields: "http_response_header_section_size"
+        case .transferEncodingInHTTP10, .malformedTransferEncoding, .unsupportedTransferCoding:
+            "http_response_transfer_coding"
+        case .upgradeNotOffered: "http_upgrade_failed"
+        default: "http_protocol_error"
         }
     }
 
@@ -80,7 +201,6 @@ struct AnswerKind {
         case 400: "Bad Request"
         case 403: "Forbidden"
         case 408: "Request Timeout"
-        case 413: "Content Too Large"
         case 414: "URI Too Long"
         case 431: "Request Header Fields Too Large"
         case 501: "Not Implemented"
@@ -88,6 +208,7 @@ struct AnswerKind {
         case 503: "Service Unavailable"
         case 504: "Gateway Timeout"
         case 505: "HTTP Version Not Supported"
+        case 508: "Loop Detected"
         default: "Error"
         }
     }

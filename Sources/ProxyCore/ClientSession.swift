@@ -77,17 +77,17 @@ struct Exchange {
     var isConnect = false
     /// Counted in `tunnels`.
     var isCountedAsTunnel = false
-    /// The request offers an upgrade that weir relays.
-    var offersUpgrade = false
     /// The client waits for 100 before it sends its content.
     var expectsContinue = false
-    /// Our own 100 went out; the origin's must not follow.
-    var sentContinue = false
     /// The response's head has come.
     var hasResponse = false
     /// The response announced that the client connection ends.
     var announcedClose = false
+    /// Errors are to be written as JSON.
+    var prefersJSON = false
     var status: UInt16 = 0
+    /// Content that came since `client.write_timeout` began anew.
+    var windowBytes: UInt32 = 0
     var request = BodyProgress()
     var response = BodyProgress()
     /// The rewritten head, in the head store; -1: none.
@@ -98,6 +98,8 @@ struct Exchange {
     /// store; -1: none.
     var requestNominations: Int32 = -1
     var responseNominations: Int32 = -1
+    /// The protocols to which the client would switch and that weir relays, in the head store; -1: none.
+    var offer: Int32 = -1
     /// Where the destination's host stands in the head buffer.
     var hostOffset: UInt32 = 0
     var hostCount: UInt32 = 0
@@ -109,6 +111,9 @@ struct Exchange {
     var bytesUp: UInt64 = 0
     var bytesDown: UInt64 = 0
     var tunnel = TunnelState()
+
+    /// The request offers an upgrade that weir relays.
+    var offersUpgrade: Bool { offer >= 0 }
 }
 
 /// What a tunnel has seen; POLICY: the shape of traffic decides how long it may be quiet.

@@ -12,6 +12,9 @@ public struct EngineConfiguration: Sendable {
     /// Bounds of a head.
     public var heads = HeadLimits(headSize: 64 * 1024, fields: 128, uriSize: 16 * 1024)
 
+    /// Most bytes of chunk extensions in one message.
+    public var chunkExtensions = 16 * 1024
+
     /// From accept to the first byte of a request.
     public var requestTimeout = Interval.seconds(30)
     /// From the first byte of a head to its end.
@@ -23,6 +26,9 @@ public struct EngineConfiguration: Sendable {
     /// How long pending bytes may wait for a peer that does not read, and how long an answer that
     /// announced the close may stay unread before the RST. Also how long a request's content may pause.
     public var writeTimeout = Interval.seconds(300)
+    /// Fewest bytes of content that a request must bring within `writeTimeout`, so that a trickle does not
+    /// hold a connection for ever.
+    public var minProgress = 256
 
     /// Ports that CONNECT may name; empty means any.
     public var allowedTunnelPorts: [UInt16] = []
@@ -50,8 +56,10 @@ public struct EngineConfiguration: Sendable {
 
     /// Whether exchanges and tunnels leave access records.
     public var accessLog = false
-    /// The name in Via and Proxy-Status.
+    /// The name in Proxy-Status and in what people read.
     public var name = "weir"
+    /// The name in Via: this process's own, so that a request that comes back is known.
+    public var pseudonym = "weir"
 
     /// The defaults.
     public init() {}

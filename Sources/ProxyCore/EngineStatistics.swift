@@ -11,6 +11,8 @@ public struct EngineStatistics: Sendable {
     public var tunnelsOpened = 0
     /// Ended exchanges and tunnels, by `Cause.rawValue`.
     public var outcomes = [Int](repeating: 0, count: Cause.allCases.count)
+    /// How often a limit was reached, by `Limit.rawValue`.
+    public var limits = [Int](repeating: 0, count: Limit.allCases.count)
     public var retries = 0
     public var bytesUp: UInt64 = 0
     public var bytesDown: UInt64 = 0

@@ -9,6 +9,8 @@ public enum Cause: UInt8, BitwiseCopyable, Sendable, CaseIterable {
     case badRequest
     /// The request is not in absolute-form: it was meant for an origin, not for a proxy.
     case notAbsolute
+    /// The request has been here before.
+    case loopDetected
     /// The target's scheme is not one that can be forwarded without a tunnel.
     case schemeUnsupported
     /// The client did not send or read in time.
@@ -33,8 +35,10 @@ public enum Cause: UInt8, BitwiseCopyable, Sendable, CaseIterable {
     case queueTimeout
     /// `tunnel.max` reached.
     case tooManyTunnels
-    /// The upstream closed or reset its connection before the response was complete.
+    /// The upstream closed or reset its connection before the response began, or in its content.
     case upstreamGone
+    /// The upstream closed or reset its connection in the middle of the response's head.
+    case responseIncomplete
     /// Nobody acknowledged the request.
     case upstreamSilent
     /// `response_timeout` or a stalled upload.

@@ -2,51 +2,94 @@ import Basics
 import HTTPWire
 import UpstreamPool
 
-// Responses that weir makes itself: a status, one readable line, Proxy-Status (RFC 9209).
+// Responses that weir makes itself.
 extension ProxyEngine {
-    /// Answers the open exchange. The connection lives on if the request was read whole and the
-    /// client lets it.
+    /// Answers the open exchange with an error. The connection lives on if the request was read whole and
+    /// the client lets it.
+    ///
+    /// - Parameter error: What is wrong with the request or the response, where that is the cause.
     mutating func answer(_ id: SlotID, _ cause: Cause, _ error: WireError? = nil) {
+        noteLimit(error, isResponse: cause == .badResponse)
         let kind = AnswerKind(cause, error)
         abandonUpstream(id)
-        let exchange = clients[id].exchange
-        clients[id].exchange.status = kind.status
-        statistics.ownResponses += 1
-        statistics.responses[Int(kind.status / 100)] += 1
+        let isJSON = prefersJSON(id)
+        let destination = destinationText(clients[id].exchange)
+        let proxy = configuration.name
+        let content =
+            isJSON
+            ? AnswerContent.json(kind, proxy: proxy, destination: destination)
+            : AnswerContent.text(kind, proxy: proxy, destination: destination)
 
         let start = outbox.count
-        outbox.append("HTTP/1.1 ")
-        outbox.append(decimal: UInt64(kind.status))
-        outbox.append(ASCII.space)
-        outbox.append(kind.phrase)
-        outbox.append("\r\nContent-Type: text/plain; charset=utf-8\r\nProxy-Status: ")
-        outbox.append(configuration.name)
-        outbox.append("; error=")
-        outbox.append(kind.token)
-        if let detail = error?.reason {
-            outbox.append("; details=\"")
-            outbox.append(detail)
+        appendOwnHead(id, kind.status, kind.phrase, kind.token)
+        if let detail = kind.detail { appendParameter("details", detail) }
+        // RFC 9209 §2.1.2: whom weir chose to speak to, which it has not when the request was refused.
+        if !destination.isEmpty && cause != .denied {
+            outbox.append("; next-hop=\"")
+            outbox.append(destination.span)
             outbox.append("\"")
         }
         if kind.status == 503 { outbox.append("\r\nRetry-After: 1") }
+        appendContent(id, isJSON ? "application/json" : "text/plain; charset=utf-8", content)
+        finishAnswer(id, from: start, cause)
+    }
+
+    /// Answers as the final recipient of a request that goes no further: `OPTIONS *` asks weir itself, and
+    /// with `Max-Forwards: 0` so do OPTIONS and TRACE (RFC 9110 §7.6.2, §9.3.7, §9.3.8).
+    mutating func answerAsRecipient(_ id: SlotID, _ bytes: Span<UInt8>, _ head: RequestHead) {
+        let start = outbox.count
+        appendOwnHead(id, 200, "OK", "proxy_internal_response")
+        var content = ByteBuffer()
+        if head.method == .trace {
+            HeadWriter.appendReceived(bytes, head, fields, to: &content)
+            appendContent(id, "message/http", content)
+        } else {
+            outbox.append("\r\nAllow: GET, HEAD, POST, PUT, PATCH, DELETE, CONNECT, OPTIONS, TRACE")
+            appendContent(id, nil, content)
+        }
+        finishAnswer(id, from: start, .completed)
+    }
+
+    /// Status line, Date and the beginning of Proxy-Status (RFC 9209), whose line is left open.
+    private mutating func appendOwnHead(_ id: SlotID, _ status: UInt16, _ phrase: String, _ error: String) {
+        clients[id].exchange.status = status
+        statistics.ownResponses += 1
+        statistics.responses[Int(status / 100)] += 1
+        outbox.append("HTTP/1.1 ")
+        outbox.append(decimal: UInt64(status))
+        outbox.append(ASCII.space)
+        outbox.append(phrase)
+        outbox.append("\r\n")
+        dates.append(now, to: &outbox)
+        outbox.append("Proxy-Status: ")
+        outbox.append(configuration.name)
+        outbox.append("; error=")
+        outbox.append(error)
+    }
+
+    private mutating func appendParameter(_ name: String, _ value: String) {
+        outbox.append("; ")
+        outbox.append(name)
+        outbox.append("=\"")
+        outbox.append(value)
+        outbox.append("\"")
+    }
+
+    /// Ends the open line, and then the head; the content follows unless the request was HEAD.
+    private mutating func appendContent(_ id: SlotID, _ type: String?, _ content: ByteBuffer) {
+        if let type {
+            outbox.append("\r\nContent-Type: ")
+            outbox.append(type)
+        }
         outbox.append("\r\nContent-Length: ")
-        let host = destinationText(exchange)
-        let reason = error?.reason ?? kind.reason
-        // "weir: " + reason + (": " + destination) + "\n"
-        let length = 6 + reason.utf8.count + (host.isEmpty ? 0 : 2 + host.count) + 1
-        outbox.append(decimal: UInt64(length))
+        outbox.append(decimal: UInt64(content.count))
         outbox.append("\r\n")
         appendPersistence(id)
         outbox.append("\r\n")
-        if exchange.method != .head {
-            outbox.append("weir: ")
-            outbox.append(reason)
-            if !host.isEmpty {
-                outbox.append(": ")
-                outbox.append(host.span)
-            }
-            outbox.append("\n")
-        }
+        if clients[id].exchange.method != .head { outbox.append(content.span) }
+    }
+
+    private mutating func finishAnswer(_ id: SlotID, from start: Int, _ cause: Cause) {
         let count = outbox.count - start
         actions.append(.send(.client(id), offset: start, count: count))
         clients[id].exchange.bytesDown += UInt64(count)
@@ -55,12 +98,36 @@ extension ProxyEngine {
         applyPoolEffects()
     }
 
-    /// "host:port" of the exchange's destination, as far as it is known.
+    /// Whether the request allows nothing but JSON. Asked only where something went wrong, so it is read
+    /// from the rewritten head, in which Accept stands as it came.
+    private mutating func prefersJSON(_ id: SlotID) -> Bool {
+        let exchange = clients[id].exchange
+        if exchange.prefersJSON { return true }
+        guard exchange.head >= 0, !exchange.isConnect else { return false }
+        var scanned = 0
+        // It is longer than the head received by what weir added, and was judged by the limits then.
+        let bounds = HeadLimits(headSize: .max, fields: .max, uriSize: .max)
+        do throws(WireError) {
+            let bytes = heads[exchange.head].span
+            guard
+                try HeadParser.parseRequest(bytes, scanned: &scanned, limits: bounds, fields: &fields) != nil
+            else { return false }
+            return FieldValue.acceptsOnlyJSON(bytes, fields)
+        } catch {
+            return false
+        }
+    }
+
+    /// "host:port" of the exchange's destination, as far as it is known; an IPv6 address in brackets.
     private func destinationText(_ exchange: Exchange) -> ByteBuffer {
         var text = ByteBuffer()
         guard exchange.head >= 0 else { return text }
-        let end = Int(exchange.hostOffset + exchange.hostCount)
-        text.append(heads[exchange.head].span.extracting(Int(exchange.hostOffset)..<end))
+        let start = Int(exchange.hostOffset)
+        let host = heads[exchange.head].span.extracting(start..<start + Int(exchange.hostCount))
+        let isIPv6 = host.indices.contains { host[$0] == UInt8(ascii: ":") }
+        if isIPv6 { text.append("[") }
+        text.append(host)
+        if isIPv6 { text.append("]") }
         text.append(":")
         text.append(decimal: UInt64(exchange.port))
         return text

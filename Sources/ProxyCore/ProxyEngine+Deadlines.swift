@@ -74,6 +74,7 @@ extension ProxyEngine {
         case .request:
             beginEnding(id, .idle)
         case .header:
+            statistics.limits[Int(Limit.headerTimeout.rawValue)] += 1
             openExchange(id)
             clients[id].isPersistent = false
             answer(id, .clientTimeout)
@@ -84,10 +85,10 @@ extension ProxyEngine {
         case .expect:
             // The origin stays silent: the client is asked for its content anyway (RFC 9110 §10.1.1).
             clients[id].exchange.expectsContinue = false
-            clients[id].exchange.sentContinue = true
             sendText(.client(id), "HTTP/1.1 100 Continue\r\n\r\n")
             armClient(id)
         case .stall:
+            statistics.limits[Int(Limit.writeTimeout.rawValue)] += 1
             if clients[id].phase == .tunnel {
                 closeTunnel(id, .clientTimeout)
             } else if clients[id].exchange.isOpen {
@@ -96,6 +97,8 @@ extension ProxyEngine {
                 closeClient(id, .reset)
             }
         case .content:
+            let limit = clients[id].exchange.windowBytes > 0 ? Limit.minProgress : .writeTimeout
+            statistics.limits[Int(limit.rawValue)] += 1
             if clients[id].exchange.hasResponse { return abortExchange(id, .clientTimeout, .reset) }
             clients[id].isPersistent = false
             answer(id, .clientTimeout)

@@ -39,17 +39,24 @@ extension ProxyEngine {
             )
             actions.append(.record(index: records.count - 1))
         }
+        giveHeadsBack(id)
+        if exchange.isCountedAsTunnel { tunnels -= 1 }
+        clients[id].exchange.isCountedAsTunnel = false
+        clients[id].exchange.isOpen = false
+    }
+
+    private mutating func giveHeadsBack(_ id: SlotID) {
+        let exchange = clients[id].exchange
         if exchange.text >= 0 { heads.give(exchange.text) }
         if exchange.head >= 0 { heads.give(exchange.head) }
         if exchange.requestNominations >= 0 { heads.give(exchange.requestNominations) }
         if exchange.responseNominations >= 0 { heads.give(exchange.responseNominations) }
-        if exchange.isCountedAsTunnel { tunnels -= 1 }
+        if exchange.offer >= 0 { heads.give(exchange.offer) }
         clients[id].exchange.head = -1
         clients[id].exchange.text = -1
         clients[id].exchange.requestNominations = -1
         clients[id].exchange.responseNominations = -1
-        clients[id].exchange.isCountedAsTunnel = false
-        clients[id].exchange.isOpen = false
+        clients[id].exchange.offer = -1
     }
 
     /// How far the exchange has come.

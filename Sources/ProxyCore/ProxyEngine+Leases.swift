@@ -1,4 +1,5 @@
 import Basics
+import HTTPWire
 import UpstreamPool
 
 // Between exchanges and the pool.
@@ -181,7 +182,14 @@ extension ProxyEngine {
 
     /// The leased connection failed or misbehaved before the response was complete. What the client
     /// gets is decided here: a second try, an error, or a visibly broken end.
-    mutating func upstreamLost(_ upstream: UpstreamID, _ cause: Cause, manner: CloseManner = .reset) {
+    ///
+    /// - Parameter error: What is wrong with the response, where that is the cause.
+    mutating func upstreamLost(
+        _ upstream: UpstreamID,
+        _ cause: Cause,
+        _ error: WireError? = nil,
+        manner: CloseManner = .reset
+    ) {
         let slot = upstream.id.index
         let id = links[slot].client
         let hasBytes = links[slot].hasBytes
@@ -201,9 +209,10 @@ extension ProxyEngine {
             clients[id].exchange.need = .fresh
             seekUpstream(id)
         } else if exchange.hasResponse {
+            noteLimit(error, isResponse: true)
             truncate(id, cause)
         } else {
-            answer(id, cause)
+            answer(id, cause == .upstreamGone && hasBytes ? .responseIncomplete : cause, error)
         }
         applyPoolEffects()
     }

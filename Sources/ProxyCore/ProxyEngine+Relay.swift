@@ -77,7 +77,8 @@ extension ProxyEngine {
         var start = offset
         defer { forward(receiver, start, offset - start) }
         while offset < bytes.count && actions.count < ProxyEngine.actionsPerOffer {
-            switch try progress.decoder.next(bytes.extracting(offset...)) {
+            let limit = configuration.chunkExtensions
+            switch try progress.decoder.next(bytes.extracting(offset...), extensionLimit: limit) {
             case .content(let count):
                 offset += count
             case .framing(let count):
@@ -109,6 +110,7 @@ extension ProxyEngine {
         let section = bytes.extracting(offset...)
         let length = try HeadParser.parseTrailers(
             section,
+            ofResponse: receiver.side == .client,
             scanned: &scanned,
             limits: configuration.heads,
             fields: &fields

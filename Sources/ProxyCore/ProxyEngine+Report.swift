@@ -58,6 +58,7 @@ extension ProxyEngine {
             let exchange = session.exchange
             for head in [
                 exchange.head, exchange.text, exchange.requestNominations, exchange.responseNominations,
+                exchange.offer,
             ] {
                 heldHeads += head >= 0 ? 1 : 0
             }

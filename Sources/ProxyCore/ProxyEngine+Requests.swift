@@ -33,7 +33,12 @@ extension ProxyEngine {
             }
             openExchange(id)
             keepText(id, bytes, head)
-            try startExchange(id, bytes, head)
+            do throws(WireError) {
+                try startExchange(id, bytes, head)
+            } catch {
+                clients[id].exchange.prefersJSON = FieldValue.acceptsOnlyJSON(bytes, fields)
+                throw error
+            }
             return clients.isAlive(id) ? requestContent(id, bytes, from: head.length) : bytes.count
         } catch {
             if clients[id].phase != .exchange { openExchange(id) }
@@ -42,6 +47,14 @@ extension ProxyEngine {
             answer(id, .badRequest, error)
             return bytes.count
         }
+    }
+
+    /// Answers a request that can be read but not served, before its head was written. What follows it
+    /// may not be meant for a proxy either, so the connection ends.
+    private mutating func refuse(_ id: SlotID, _ cause: Cause, _ bytes: Span<UInt8>) {
+        clients[id].exchange.prefersJSON = FieldValue.acceptsOnlyJSON(bytes, fields)
+        clients[id].isPersistent = false
+        answer(id, cause)
     }
 
     private mutating func waitForRestOfHead(_ id: SlotID, _ scanned: Int) {
@@ -80,12 +93,12 @@ extension ProxyEngine {
         _ bytes: Span<UInt8>,
         _ head: RequestHead
     ) throws(WireError) {
+        clients[id].exchange.method = head.method
+        clients[id].exchange.isHTTP10 = head.version == .http10
         let target = try RequestTarget.parse(bytes, head: head)
         let options = try ConnectionOptions.read(bytes, &fields)
         let framing = try Framing.ofRequest(bytes, head, fields)
         _ = try RequestTarget.checkHost(bytes, head, fields)
-        clients[id].exchange.method = head.method
-        clients[id].exchange.isHTTP10 = head.version == .http10
         clients[id].exchange.request = BodyProgress(framing)
         if framing == .chunked { clients[id].exchange.requestNominations = keepNominations(bytes, options) }
         clients[id].exchange.bytesUp = UInt64(head.length)
@@ -93,31 +106,49 @@ extension ProxyEngine {
         // RFC 9112 §9.3: a proxy keeps no connection to an HTTP/1.0 client.
         clients[id].isPersistent = head.version == .http11 && !options.contains(.close)
 
-        if head.method == .connect {
-            startTunnel(id, bytes, target)
-            return
+        if fields.present.contains(.via) && Via.names(configuration.pseudonym, in: bytes, fields) {
+            return refuse(id, .loopDetected, bytes)
         }
-        guard target.form == .absolute else {
-            clients[id].isPersistent = false
-            answer(id, .notAbsolute)
-            return
-        }
-        guard target.scheme == .http else {
-            clients[id].isPersistent = false
-            answer(id, .schemeUnsupported)
-            return
-        }
+        if head.method == .connect { return startTunnel(id, bytes, target) }
+        let hops =
+            head.method == .trace || head.method == .options ? try MaxForwards.read(bytes, fields) : nil
+        if hops == 0 || target.form == .asterisk { return answerAsRecipient(id, bytes, head) }
+        guard target.form == .absolute else { return refuse(id, .notAbsolute, bytes) }
+        guard target.scheme == .http else { return refuse(id, .schemeUnsupported, bytes) }
+        noteExpectations(id, bytes, head, framing, options)
+        writeRequestHead(id, bytes, head, target, options, hops: hops)
+        seekUpstream(id)
+    }
+
+    /// What the request asks for beyond an answer, and so whether it may be sent twice.
+    private mutating func noteExpectations(
+        _ id: SlotID,
+        _ bytes: Span<UInt8>,
+        _ head: RequestHead,
+        _ framing: BodyFraming,
+        _ options: ConnectionOptions
+    ) {
+        // RFC 9110 §10.1.1 and §7.8: HTTP/1.0 has neither expectations nor upgrades.
+        if head.version == .http10 { fields.drop(.expect) }
         let expects = fields.first(.expect)
         clients[id].exchange.expectsContinue =
             expects.map { hasToken(bytes, $0.value, "100-continue") } == true && head.version == .http11
             && framing != .none
-        clients[id].exchange.offersUpgrade =
-            options.contains(.upgrade) && fields.first(.upgrade) != nil && head.version == .http11
+        if options.contains(.upgrade) && fields.present.contains(.upgrade) && head.version == .http11 {
+            clients[id].exchange.offer = keepOffer(bytes)
+        }
         clients[id].exchange.isReplayable =
             head.method.isIdempotent && framing == .none && !clients[id].exchange.offersUpgrade
         clients[id].exchange.need = clients[id].exchange.isReplayable ? .any : .recent
-        writeRequestHead(id, bytes, head, target, options)
-        seekUpstream(id)
+    }
+
+    /// Keeps the protocols that are offered to the origin; -1 where none of them is relayed.
+    private mutating func keepOffer(_ bytes: Span<UInt8>) -> Int32 {
+        let index = heads.take()
+        UpgradeTokens.appendRelayed(bytes, fields, to: &heads[index])
+        if !heads[index].isEmpty { return index }
+        heads.give(index)
+        return -1
     }
 
     /// Passes the request's content on, as far as the upstream connection takes it. Returns how many
@@ -147,7 +178,7 @@ extension ProxyEngine {
         if offset > start { clients[id].exchange.expectsContinue = false }
         switch result {
         case .more:
-            if offset > start { armClient(id) }
+            if offset > start { noteProgress(id, offset - start) }
         case .complete:
             // An interim response is no answer: the final one is still to come.
             if !clients[id].exchange.hasResponse { armResponse(upstream) }
@@ -166,5 +197,19 @@ extension ProxyEngine {
             return bytes.count
         }
         return offset
+    }
+
+    /// Content came. The time-out begins anew only when enough of it has: by single bytes one request
+    /// could hold its connections for ever.
+    private mutating func noteProgress(_ id: SlotID, _ count: Int) {
+        let window = Int(clients[id].exchange.windowBytes) + count
+        if window >= configuration.minProgress || clients[id].exchange.hasResponse
+            || clientDeadlines.lane(of: id.slot) != ClientLane.content.rawValue
+        {
+            clients[id].exchange.windowBytes = 0
+            armClient(id)
+        } else {
+            clients[id].exchange.windowBytes = UInt32(window)
+        }
     }
 }

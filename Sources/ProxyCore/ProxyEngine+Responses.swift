@@ -45,8 +45,8 @@ extension ProxyEngine {
         case .complete:
             completeResponse(id, upstream, isClean: offset == bytes.count)
             return bytes.count
-        case .bad:
-            upstreamLost(upstream, .badResponse)
+        case .bad(let error):
+            upstreamLost(upstream, .badResponse, error)
             return bytes.count
         }
     }
@@ -75,9 +75,6 @@ extension ProxyEngine {
             }
             links[slot].scanned = 0
             if head.status == 101 {
-                guard clients[id].exchange.offersUpgrade, clients[id].exchange.request.isComplete else {
-                    throw .malformedStatusLine
-                }
                 if tunnels >= configuration.maxTunnels {
                     upstreamLost(upstream, .tooManyTunnels)
                     offset = bytes.count
@@ -94,7 +91,7 @@ extension ProxyEngine {
             statistics.bytesDown += UInt64(head.length)
             return true
         } catch {
-            upstreamLost(upstream, .badResponse)
+            upstreamLost(upstream, .badResponse, error)
             offset = bytes.count
             return false
         }
@@ -107,15 +104,17 @@ extension ProxyEngine {
         _ head: ResponseHead
     ) throws(WireError) {
         _ = try ConnectionOptions.read(bytes, &fields)
-        let exchange = clients[id].exchange
-        if exchange.isHTTP10 || (head.status == 100 && exchange.sentContinue) { return }
+        if clients[id].exchange.isHTTP10 { return }
         if head.status == 100 {
             clients[id].exchange.expectsContinue = false
             armClient(id)
         }
+        // RFC 9110 §8.6: no content is announced in an interim response.
+        fields.drop(.contentLength)
         let start = outbox.count
         appendStatusLine(bytes, head)
         HeadWriter.appendFields(bytes, fields, to: &outbox)
+        appendVia(head.version)
         outbox.append("\r\n")
         actions.append(.send(.client(id), offset: start, count: outbox.count - start))
     }
@@ -127,7 +126,13 @@ extension ProxyEngine {
         _ head: ResponseHead
     ) throws(WireError) {
         _ = try ConnectionOptions.read(bytes, &fields)
-        guard let upgrade = fields.first(.upgrade) else { throw .malformedStatusLine }
+        let exchange = clients[id].exchange
+        // RFC 9110 §7.8: only to what was offered, and only behind the whole request.
+        guard exchange.offersUpgrade, exchange.request.isComplete,
+            UpgradeTokens.isOffered(bytes, fields, in: heads[exchange.offer].span),
+            let upgrade = fields.first(.upgrade)
+        else { throw .upgradeNotOffered }
+        fields.drop(.contentLength)
         let start = outbox.count
         appendStatusLine(bytes, head)
         HeadWriter.appendFields(bytes, fields, to: &outbox)
@@ -181,6 +186,8 @@ extension ProxyEngine {
             outbox.append("Transfer-Encoding: chunked\r\n")
         }
         appendVia(head.version)
+        if !fields.present.contains(.date) { dates.append(now, to: &outbox) }
+        if head.status == 426 { appendUpgradeRequired(bytes) }
         appendPersistence(id)
         outbox.append("\r\n")
         actions.append(.send(.client(id), offset: start, count: outbox.count - start))
@@ -204,9 +211,19 @@ extension ProxyEngine {
         outbox.append("\r\n")
     }
 
+    /// RFC 9110 §15.5.22: a 426 says to what the client should switch, which is hop-by-hop like any upgrade.
+    private mutating func appendUpgradeRequired(_ bytes: Span<UInt8>) {
+        var protocols = ByteBuffer()
+        UpgradeTokens.appendRelayed(bytes, fields, to: &protocols)
+        if protocols.isEmpty { return }
+        outbox.append("Connection: Upgrade\r\nUpgrade: ")
+        outbox.append(protocols.span)
+        outbox.append("\r\n")
+    }
+
     private mutating func appendVia(_ version: HTTPVersion) {
         outbox.append(version == .http11 ? "Via: 1.1 " : "Via: 1.0 ")
-        outbox.append(configuration.name)
+        outbox.append(configuration.pseudonym)
         outbox.append("\r\n")
     }
 

@@ -44,6 +44,7 @@ public struct ProxyEngine: ~Copyable {
     var ending = ListEnds()
     var endingLinks = LinkTable()
     var now = MonotonicTime.zero
+    var dates = DateLine()
     /// Why the dial that the pool is about to report failed.
     var dialCause = Cause.connectFailed
     /// What was lacking when an origin last had to back off.

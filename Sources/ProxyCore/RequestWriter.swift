@@ -9,15 +9,17 @@ extension ProxyEngine {
         _ bytes: Span<UInt8>,
         _ head: RequestHead,
         _ target: RequestTarget,
-        _ options: ConnectionOptions
+        _ options: ConnectionOptions,
+        hops: UInt64?
     ) {
         let index = heads.take()
         clients[id].exchange.head = index
         clients[id].exchange.port = target.port
         let isChunked = clients[id].exchange.request.kind == .chunked
-        let offersUpgrade = clients[id].exchange.offersUpgrade
+        let offer = clients[id].exchange.offer
         let offersTrailers =
-            options.contains(.te) && fields.first(.te).map { hasToken(bytes, $0.value, "trailers") } == true
+            head.version == .http11 && options.contains(.te)
+            && fields.first(.te).map { hasToken(bytes, $0.value, "trailers") } == true
 
         heads[index].append(bytes.extracting(head.methodName.range))
         heads[index].append(ASCII.space)
@@ -31,17 +33,25 @@ extension ProxyEngine {
         heads[index].append("\r\n")
 
         fields.drop(.host)
+        if hops != nil { fields.drop(.maxForwards) }
         HeadWriter.appendFields(bytes, fields, to: &heads[index])
         if isChunked { heads[index].append("Transfer-Encoding: chunked\r\n") }
-        if offersUpgrade, let upgrade = fields.first(.upgrade) {
+        if let hops {
+            // RFC 9110 §7.6.2: one less than received.
+            heads[index].append("Max-Forwards: ")
+            heads[index].append(decimal: hops - 1)
+            heads[index].append("\r\n")
+        }
+        if offer >= 0 {
+            let protocols = heads[offer]
             heads[index].append("Connection: Upgrade\r\nUpgrade: ")
-            heads[index].append(bytes.extracting(upgrade.value.range))
+            heads[index].append(protocols.span)
             heads[index].append("\r\n")
         } else if offersTrailers {
             heads[index].append("Connection: TE\r\nTE: trailers\r\n")
         }
         heads[index].append(head.version == .http11 ? "Via: 1.1 " : "Via: 1.0 ")
-        heads[index].append(configuration.name)
+        heads[index].append(configuration.pseudonym)
         heads[index].append("\r\n\r\n")
     }
 

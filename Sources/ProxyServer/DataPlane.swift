@@ -36,6 +36,7 @@ final class DataPlane: ReadinessHandler {
     /// The memory of the list of actions, while the engine has its twin.
     var taken: [Action] = []
     private var hadRoom = true
+    private var clockReadAt = MonotonicTime.zero
     private var timer: LoopTimer?
     /// Dials that ended with a connection.
     private(set) var dialsSucceeded = 0
@@ -56,6 +57,7 @@ final class DataPlane: ReadinessHandler {
         followUps.reserveCapacity(64)
         timer = LoopTimer(loop: loop) { [unowned self] in deadlinePassed() }
         dialer.onFinished = { [unowned self] token, result in dialFinished(token, result) }
+        readClock()
     }
 
     /// An unfinished head may be kept beside one read's worth of bytes that the engine would not take.
@@ -242,10 +244,17 @@ final class DataPlane: ReadinessHandler {
     private func settle() {
         if !followUps.isEmpty { runFollowUps() }
         timer?.arm(at: engine.nextDeadline)
+        if loop.now.since(clockReadAt) >= .seconds(1) { readClock() }
         let hasRoom = engine.canAccept
         if hasRoom == hadRoom && !engine.isDraining { return }
         hadRoom = hasRoom
         onSettled()
+    }
+
+    /// The engine's Date fields follow a clock that is set, within a second.
+    private func readClock() {
+        clockReadAt = loop.now
+        engine.clockRead(WallClock.now, now: loop.now)
     }
 
     private func runFollowUps() {

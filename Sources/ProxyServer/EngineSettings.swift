@@ -10,8 +10,10 @@ import UpstreamPool
 // What the settings mean to each part.
 
 extension EngineConfiguration {
-    init(_ settings: Settings) {
+    /// - Parameter pseudonym: The name in Via where the settings give none.
+    init(_ settings: Settings, pseudonym: String) {
         self.init()
+        self.pseudonym = settings.pseudonym ?? pseudonym
         pool = PoolLimits(settings.upstream)
         clients = ClientLimits(settings.client)
         heads = HeadLimits(
@@ -24,6 +26,8 @@ extension EngineConfiguration {
         clientIdleTimeout = settings.client.idleTimeout
         closeGrace = settings.client.closeGrace
         writeTimeout = settings.client.writeTimeout
+        minProgress = settings.client.minProgress
+        chunkExtensions = settings.limits.chunkExtensions
         if case .only(let ports) = settings.tunnel.allowedPorts { allowedTunnelPorts = ports }
         tunnelIdleTimeout = settings.tunnel.idleTimeout
         halfCloseTimeout = settings.tunnel.halfCloseTimeout

@@ -22,6 +22,8 @@ public final class ProxyServer {
     private let listeners: ClientListeners
     private let observability: Observability
     private var loaded: LoadedSettings
+    /// In Via where the settings give no name: of this process alone, so that a loop is told from a chain.
+    private let pseudonym: String
     private let reload: Loader
     private let log: Logger
     private let notifier = ServiceNotifier()
@@ -45,10 +47,11 @@ public final class ProxyServer {
         }
         let dialer = Dialer(loop: loop, resolver: resolver, options: Dialer.Options(settings))
         var random = SystemRandomNumberGenerator()
+        pseudonym = ProxyServer.makePseudonym(&random)
         dataPlane = DataPlane(
             loop: loop,
             dialer: dialer,
-            configuration: EngineConfiguration(settings),
+            configuration: EngineConfiguration(settings, pseudonym: pseudonym),
             seed: random.next()
         )
         loop.handler = dataPlane
@@ -76,6 +79,12 @@ public final class ProxyServer {
             }
         }
         connect()
+    }
+
+    /// `weir-` and eight hexadecimal digits.
+    private static func makePseudonym(_ random: inout SystemRandomNumberGenerator) -> String {
+        let digits = String(UInt32.random(in: .min ... .max, using: &random), radix: 16)
+        return "weir-" + String(repeating: "0", count: 8 - digits.count) + digits
     }
 
     private func connect() {
@@ -170,7 +179,7 @@ public final class ProxyServer {
         dataPlane.dialer.reconfigure(Dialer.Options(settings))
         listeners.reconfigure(DeadPeerDetection(settings.tcp))
         observability.reconfigure(settings)
-        dataPlane.reconfigure(EngineConfiguration(settings))
+        dataPlane.reconfigure(EngineConfiguration(settings, pseudonym: pseudonym))
         log.info("settings reloaded", metadata: ["changes": "\(changes.count)"])
     }
 }

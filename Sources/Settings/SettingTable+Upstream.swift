@@ -173,6 +173,14 @@ extension SettingTable {
             "limits.uri_size", .size(from: 64, to: 1 << 20), \.limits.uriSize, default: "16KiB",
             "Longest request target; a longer one is answered with 414."
         ),
+        Setting(
+            "limits.chunk_extensions", .size(from: 1, to: 1 << 20), \.limits.chunkExtensions,
+            default: "16KiB",
+            """
+            Most bytes of chunk extensions in one message. They are not passed on; a request with more is \
+            answered with 400, a response with 502 or cut.
+            """
+        ),
     ]
 
     // swift-format-ignore

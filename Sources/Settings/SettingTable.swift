@@ -68,6 +68,13 @@ public enum SettingTable {
             "Address of /healthz, /metrics and /status. It needs no password, so keep it on loopback."
         ),
         Setting(
+            "pseudonym", .pseudonym, \.pseudonym, default: "auto",
+            """
+            The name in Via, by which weir knows a request that comes back to it (508). auto makes one up at \
+            start; give two weirs in a row different names.
+            """
+        ),
+        Setting(
             "drain_timeout", .duration(unlimited: true), \.drainTimeout, default: "30s",
             "How long a stopping weir waits for exchanges and tunnels to end."
         ),
@@ -126,6 +133,13 @@ public enum SettingTable {
             """
             How long an app may leave a response unread, or pause in the content of a request, before its \
             connection is cut.
+            """
+        ),
+        Setting(
+            "client.min_progress", .size(from: 1, to: 1 << 20), \.client.minProgress, default: "256B",
+            """
+            Fewest bytes of content that a request must bring within client.write_timeout while its response \
+            has not come; a slower trickle is answered with 408.
             """
         ),
     ]

@@ -24,6 +24,8 @@ public struct Settings: Sendable, Equatable {
     public var limits = Limits()
     /// What is written to the log.
     public var log = Log()
+    /// The name in Via; nil where weir makes one up at start.
+    public var pseudonym: String?
     /// How long a stopping process waits for exchanges and tunnels to end. May be unlimited.
     public var drainTimeout = Interval.zero
 
@@ -52,6 +54,8 @@ public struct Settings: Sendable, Equatable {
         public var maxAge = Interval.zero
         /// How long an app may leave a response unread. May be unlimited.
         public var writeTimeout = Interval.zero
+        /// Fewest bytes of content that a request must bring within `writeTimeout`.
+        public var minProgress = 0
     }
 
     /// Settings of `tunnel`.
@@ -140,6 +144,8 @@ public struct Settings: Sendable, Equatable {
         public var fields = 0
         /// Longest request target, in bytes.
         public var uriSize = 0
+        /// Most bytes of chunk extensions in a message.
+        public var chunkExtensions = 0
     }
 
     /// Settings of `log`.

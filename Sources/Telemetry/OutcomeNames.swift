@@ -13,6 +13,7 @@ extension Cause {
         case .clientGone: "client_gone"
         case .badRequest: "bad_request"
         case .notAbsolute: "not_absolute"
+        case .loopDetected: "loop_detected"
         case .schemeUnsupported: "scheme_unsupported"
         case .clientTimeout: "client_timeout"
         case .denied: "denied"
@@ -29,6 +30,7 @@ extension Cause {
         case .queueTimeout: "queue_timeout"
         case .tooManyTunnels: "too_many_tunnels"
         case .upstreamGone: "upstream_gone"
+        case .responseIncomplete: "response_incomplete"
         case .upstreamSilent: "upstream_silent"
         case .upstreamTimeout: "upstream_timeout"
         case .badResponse: "bad_response"
@@ -54,6 +56,26 @@ extension Phase {
         case .response: "response"
         case .content: "content"
         case .tunnel: "tunnel"
+        }
+    }
+}
+
+extension Limit {
+    /// Stable name in lower case with underscores.
+    public var name: String {
+        switch self {
+        case .uriSize: "uri_size"
+        case .requestHeadSize: "request_head_size"
+        case .requestFields: "request_fields"
+        case .requestTrailers: "request_trailers"
+        case .requestChunkExtensions: "request_chunk_extensions"
+        case .headerTimeout: "header_timeout"
+        case .writeTimeout: "write_timeout"
+        case .minProgress: "min_progress"
+        case .responseHeadSize: "response_head_size"
+        case .responseFields: "response_fields"
+        case .responseTrailers: "response_trailers"
+        case .responseChunkExtensions: "response_chunk_extensions"
         }
     }
 }

@@ -138,6 +138,11 @@ public enum PrometheusText {
         for cause in Cause.allCases {
             buffer.sample(name, "outcome", cause.name, statistics.outcomes.count(at: Int(cause.rawValue)))
         }
+        name = "weir_limits_reached_total"
+        buffer.family(name, .counter, "Messages that reached a limit on one message, by limit.")
+        for limit in Limit.allCases {
+            buffer.sample(name, "limit", limit.name, statistics.limits.count(at: Int(limit.rawValue)))
+        }
         buffer.metric(
             "weir_retries_total",
             .counter,

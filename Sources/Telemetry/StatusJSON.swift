@@ -122,6 +122,11 @@ public enum StatusJSON {
             buffer.member(cause.name, engine.outcomes.count(at: Int(cause.rawValue)))
         }
         buffer.endObject()
+        buffer.beginObject("limits_reached")
+        for limit in Limit.allCases {
+            buffer.member(limit.name, engine.limits.count(at: Int(limit.rawValue)))
+        }
+        buffer.endObject()
         buffer.beginObject("client_ends")
         for end in ClientEnd.allCases {
             buffer.member(end.name, snapshot.clientEnds.count(at: Int(end.rawValue)))
@@ -150,6 +155,7 @@ public enum StatusJSON {
         buffer.member("client.max_requests", limit: clients.maxRequests)
         buffer.member("client.max_age", clients.maxAge)
         buffer.member("client.write_timeout", configuration.writeTimeout)
+        buffer.member("client.min_progress", configuration.minProgress)
         buffer.member("tunnel.idle_timeout", configuration.tunnelIdleTimeout)
         buffer.member("tunnel.half_close_timeout", configuration.halfCloseTimeout)
         buffer.member("tunnel.max", limit: configuration.maxTunnels)
@@ -172,6 +178,7 @@ public enum StatusJSON {
         buffer.member("limits.head_size", configuration.heads.headSize)
         buffer.member("limits.fields", configuration.heads.fields)
         buffer.member("limits.uri_size", configuration.heads.uriSize)
+        buffer.member("limits.chunk_extensions", configuration.chunkExtensions)
         buffer.endObject()
     }
 }

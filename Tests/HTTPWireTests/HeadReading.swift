@@ -69,6 +69,7 @@ struct HeadReader {
                 guard
                     let end = try HeadParser.parseTrailers(
                         bytes.span,
+                        ofResponse: false,
                         scanned: &scanned,
                         limits: limits,
                         fields: &fields
@@ -98,6 +99,9 @@ struct HeadReader {
         }
     }
 }
+
+/// Most bytes of chunk extensions that the tests allow.
+let chunkExtensionLimit = 16 * 1024
 
 /// Parses a head offered whole.
 func readWhole(_ kind: HeadKind, _ bytes: [UInt8], limits: HeadLimits = roomyLimits) -> Reading {

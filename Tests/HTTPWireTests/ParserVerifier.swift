@@ -98,7 +98,7 @@ struct ChunkedReading: Equatable {
         _ start: inout Int,
         _ end: Int
     ) throws(WireError) {
-        let run = try decoder.next(bytes.span.extracting(start..<end))
+        let run = try decoder.next(bytes.span.extracting(start..<end), extensionLimit: chunkExtensionLimit)
         switch run {
         case .framing(let count):
             forwarded += bytes[start..<start + count]

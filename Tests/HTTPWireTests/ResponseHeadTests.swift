@@ -13,6 +13,7 @@ import Testing
         HeadRow("9110-2.5 higher minor", "HTTP/1.2 200 OK\r\n\r\n"),
         HeadRow("9110-15 lowest", "HTTP/1.1 100 Continue\r\n\r\n"),
         HeadRow("9110-15 no class", "HTTP/1.1 999 Denied\r\n\r\n"),
+        HeadRow("9112-5.1 space before colon", "HTTP/1.1 200 OK\r\nA : b\r\nB\t :c\r\n\r\n"),
     ]
 
     @Test("a valid response head is read whatever pieces it comes in", arguments: valid)
@@ -39,7 +40,8 @@ import Testing
         HeadRow("9112-2.3 other major", "HTTP/2.0 200 OK\r\n\r\n", .unsupportedVersion),
         HeadRow("9112-2.3 not digits", "HTTP/1,1 200 OK\r\n\r\n", .malformedVersion),
         HeadRow("9112-5.2 folding", "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n", .obsoleteFolding),
-        HeadRow("9112-5.1 space before colon", "HTTP/1.1 200 OK\r\nA : b\r\n\r\n", .spaceBeforeColon),
+        HeadRow("9112-5.1 space in a name", "HTTP/1.1 200 OK\r\nA b: c\r\n\r\n", .spaceBeforeColon),
+        HeadRow("9112-5.1 space for a name", "HTTP/1.1 200 OK\r\nA: b\r\n : c\r\n\r\n", .obsoleteFolding),
         HeadRow("9112-5 no colon", "HTTP/1.1 200 OK\r\nA b\r\n\r\n", .spaceBeforeColon),
         HeadRow("9110-5.5 NUL", "HTTP/1.1 200 OK\r\nA: \u{0}\r\n\r\n", .controlCharacter),
     ]

@@ -43,7 +43,14 @@ struct AnswerTests {
         AnswerRow(
             .schemeUnsupported,
             "501 Not Implemented",
-            "http_request_error",
+            "proxy_internal_response",
+            keepsClient: false,
+            in: .requestHead
+        ),
+        AnswerRow(
+            .loopDetected,
+            "508 Loop Detected",
+            "proxy_loop_detected",
             keepsClient: false,
             in: .requestHead
         ),
@@ -68,7 +75,8 @@ struct AnswerTests {
         AnswerRow(.queueTimeout, "503 Service Unavailable", "connection_limit_reached"),
         AnswerRow(.tooManyTunnels, "503 Service Unavailable", "connection_limit_reached"),
         AnswerRow(.upstreamGone, "502 Bad Gateway", "connection_terminated", in: .response),
-        AnswerRow(.upstreamSilent, "504 Gateway Timeout", "connection_timeout", in: .response),
+        AnswerRow(.responseIncomplete, "502 Bad Gateway", "http_response_incomplete", in: .response),
+        AnswerRow(.upstreamSilent, "504 Gateway Timeout", "connection_write_timeout", in: .response),
         AnswerRow(.upstreamTimeout, "504 Gateway Timeout", "http_response_timeout", in: .response),
         AnswerRow(.badResponse, "502 Bad Gateway", "http_protocol_error", in: .response),
     ]
@@ -87,12 +95,14 @@ struct AnswerTests {
     @Test("status, Proxy-Status and one readable line", arguments: rows)
     func answer(row: AnswerRow) throws {
         try withProxy({ AnswerTests.prepare(&$0, for: row.cause) }) { shell in
+            shell.readClock(seconds: 86_400)
             let client = try AnswerTests.provoke(row.cause, shell)
             let text = client.take()
             let expectedHead =
-                "HTTP/1.1 \(row.status)\r\nContent-Type: text/plain; charset=utf-8\r\n"
-                + "Proxy-Status: weir; error=\(row.token)"
+                "HTTP/1.1 \(row.status)\r\nDate: Fri, 02 Jan 1970 00:00:"
             #expect(text.hasPrefix(expectedHead), "\(text)")
+            #expect(text.contains("\r\nProxy-Status: weir; error=\(row.token)"), "\(text)")
+            #expect(text.contains("\r\nContent-Type: text/plain; charset=utf-8\r\n"))
             #expect(text.contains("\r\nRetry-After: 1\r\n") == row.status.hasPrefix("503"))
             let content = AnswerTests.content(text)
             #expect(text.contains("\r\nContent-Length: \(content.utf8.count)\r\n"))
@@ -128,6 +138,8 @@ struct AnswerTests {
         switch cause {
         case .badRequest: return try shell.client("GET http://a/ b HTTP/1.1\r\n\r\n")
         case .notAbsolute: return try shell.client(message("GET / HTTP/1.1", "Host: origin.test"))
+        case .loopDetected:
+            return try shell.client(message("GET http://origin.test/ HTTP/1.1", "Host: x", "Via: 1.1 weir"))
         case .schemeUnsupported: return try shell.client(get("https://origin.test/"))
         case .clientTimeout:
             let client = try shell.client("GET http://origin")
@@ -151,7 +163,8 @@ struct AnswerTests {
             #expect(shell.cancelledDials == 1 && shell.dials.isEmpty)
             return client
         case .portsExhausted, .descriptorsExhausted: return try exhausted(cause, shell)
-        case .upstreamGone, .upstreamSilent, .upstreamTimeout, .badResponse: return try failing(cause, shell)
+        case .upstreamGone, .responseIncomplete, .upstreamSilent, .upstreamTimeout, .badResponse:
+            return try failing(cause, shell)
         default:
             let client = try shell.client(get())
             try shell.dialFails(cause)
@@ -186,6 +199,9 @@ struct AnswerTests {
         let (client, origin) = try shell.exchange()
         switch cause {
         case .upstreamGone: shell.finish(origin)
+        case .responseIncomplete:
+            shell.send(origin, "HTTP/1.1 200 OK\r\nContent-Le")
+            shell.finish(origin)
         case .badResponse: shell.send(origin, "SSH-2.0-OpenSSH\r\n\r\n")
         default: shell.advance(.seconds(7))
         }
@@ -205,7 +221,17 @@ struct AnswerTests {
         try withProxy { shell in
             let client = try shell.client(get("http://origin.test:81/secret?x"))
             try shell.dialFails(.connectRefused)
-            #expect(client.take().hasSuffix("\r\n\r\nweir: the connection was refused: origin.test:81\n"))
+            let text = client.take()
+            #expect(
+                text.hasSuffix(
+                    "\r\n\r\nweir: the connection was refused: origin.test:81 (is the service listening there?)\n"
+                )
+            )
+            #expect(
+                text.contains(
+                    "\r\nProxy-Status: weir; error=connection_refused; next-hop=\"origin.test:81\"\r\n"
+                )
+            )
         }
     }
 
@@ -215,7 +241,7 @@ struct AnswerTests {
             let client = try shell.client(message("HEAD http://origin.test/ HTTP/1.1", "Host: x"))
             try shell.dialFails(.connectRefused)
             let text = client.take()
-            #expect(text.hasSuffix("\r\n\r\n") && text.contains("\r\nContent-Length: 49\r\n"))
+            #expect(text.hasSuffix("\r\n\r\n") && text.contains("\r\nContent-Length: 83\r\n"))
         }
     }
 

@@ -170,6 +170,11 @@ final class EngineHarness {
         now = target
     }
 
+    /// Civil time is read, and is so many seconds after 1970.
+    func readClock(seconds: Int64) {
+        engine.clockRead(WallTime(seconds: seconds, nanoseconds: 0), now: now)
+    }
+
     func reconfigure(_ change: (inout EngineConfiguration) -> Void) {
         checksBounds = false
         var configuration = engine.configuration

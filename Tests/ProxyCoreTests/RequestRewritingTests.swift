@@ -156,6 +156,68 @@ struct RequestRewritingTests {
             )
         ),
         RequestRow(
+            "only protocols that are relayed are offered to the origin",
+            message(
+                "GET http://origin.test/ HTTP/1.1",
+                "Host: x",
+                "Connection: upgrade, HTTP2-Settings",
+                "Upgrade: h2c, WebSocket",
+                "Upgrade: TLS/1.2, HTTP/3, tcp, SPDY/3.1, b@d, x/",
+                "HTTP2-Settings: AAMAAABkAAQ"
+            ),
+            message(
+                "GET / HTTP/1.1",
+                "Host: origin.test",
+                "Connection: Upgrade",
+                "Upgrade: WebSocket,tcp,SPDY/3.1",
+                "Via: 1.1 weir"
+            )
+        ),
+        RequestRow(
+            "an offer of HTTP/2 alone is none",
+            message(
+                "GET http://origin.test/ HTTP/1.1",
+                "Host: x",
+                "Connection: Upgrade, HTTP2-Settings",
+                "Upgrade: h2c",
+                "HTTP2-Settings: AAMAAABkAAQ"
+            ),
+            message("GET / HTTP/1.1", "Host: origin.test", "Via: 1.1 weir")
+        ),
+        RequestRow(
+            "Max-Forwards of OPTIONS is counted down",
+            message("OPTIONS http://origin.test/ HTTP/1.1", "Host: x", "Max-Forwards: 3"),
+            message("OPTIONS / HTTP/1.1", "Host: origin.test", "Max-Forwards: 2", "Via: 1.1 weir")
+        ),
+        RequestRow(
+            "Max-Forwards of TRACE is counted down",
+            message("TRACE http://origin.test/ HTTP/1.1", "Host: x", "Max-Forwards: 1", "A: b"),
+            message("TRACE / HTTP/1.1", "Host: origin.test", "A: b", "Max-Forwards: 0", "Via: 1.1 weir")
+        ),
+        RequestRow(
+            "Max-Forwards of other methods is none of weir's business",
+            message("GET http://origin.test/ HTTP/1.1", "Host: x", "Max-Forwards: 0"),
+            message("GET / HTTP/1.1", "Host: origin.test", "Max-Forwards: 0", "Via: 1.1 weir")
+        ),
+        RequestRow(
+            "an HTTP/1.0 client has no expectations and understands no trailers",
+            message(
+                "POST http://origin.test/ HTTP/1.0",
+                "Expect: 100-continue",
+                "Connection: TE",
+                "TE: trailers",
+                "Content-Length: 1",
+                content: "x"
+            ),
+            message(
+                "POST / HTTP/1.1",
+                "Host: origin.test",
+                "Content-Length: 1",
+                "Via: 1.0 weir",
+                content: "x"
+            )
+        ),
+        RequestRow(
             "an HTTP/1.0 client is offered no upgrade",
             message("GET http://origin.test/ HTTP/1.0", "Connection: upgrade", "Upgrade: websocket"),
             message("GET / HTTP/1.1", "Host: origin.test", "Via: 1.0 weir")

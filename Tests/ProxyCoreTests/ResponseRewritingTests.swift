@@ -137,6 +137,36 @@ struct ResponseRewritingTests {
             keepsOrigin: false
         ),
         ResponseRow(
+            "white space before a colon is removed (RFC 9112 §5.1)",
+            message("HTTP/1.1 200 OK", "X-A : 1", "Content-Length\t : 2", "X-B:2", content: "hi"),
+            head("HTTP/1.1 200 OK", "X-A: 1", "Content-Length: 2", "X-B:2", "Via: 1.1 weir", content: "hi")
+        ),
+        ResponseRow(
+            "white space does not hide a transfer coding",
+            message(
+                "HTTP/1.1 200 OK",
+                "Transfer-Encoding : chunked",
+                content: "2\r\nhi\r\n0\r\nT : x\r\n\r\n"
+            ),
+            head(
+                "HTTP/1.1 200 OK",
+                "Transfer-Encoding: chunked",
+                "Via: 1.1 weir",
+                content: "2\r\nhi\r\n0\r\nT: x\r\n\r\n"
+            )
+        ),
+        ResponseRow(
+            "a 426 says to what the client should switch, as far as that is relayed",
+            message("HTTP/1.1 426 Upgrade Required", "Upgrade: websocket, h2c", "Content-Length: 0"),
+            head(
+                "HTTP/1.1 426 Upgrade Required",
+                "Content-Length: 0",
+                "Via: 1.1 weir",
+                "Connection: Upgrade",
+                "Upgrade: websocket"
+            )
+        ),
+        ResponseRow(
             "chunked passes as chunked",
             message("HTTP/1.1 200 OK", "Transfer-Encoding: chunked", content: "2\r\nhi\r\n0\r\n\r\n"),
             head(
@@ -163,6 +193,29 @@ struct ResponseRewritingTests {
                 #expect(shell.parkedClients == (row.keepsClient ? 1 : 0))
                 #expect(shell.outcomes(.completed) == 1)
             }
+        }
+    }
+
+    @Test("a response without Date gets one, of the second in which it came (RFC 9110 §6.6.1)")
+    func date() throws {
+        try withProxy { shell in
+            shell.readClock(seconds: 784_111_777)
+            let (client, origin) = try shell.exchange()
+            shell.advance(.milliseconds(1500))
+            shell.send(origin, message("HTTP/1.1 103 Early Hints") + ok())
+            let text = client.take()
+            #expect(text.contains("\r\nVia: 1.1 weir\r\nDate: Sun, 06 Nov 1994 08:49:38 GMT\r\n"))
+            #expect(
+                text.split(separator: "\r\n").count { $0.hasPrefix("Date:") } == 1,
+                "none in the interim response"
+            )
+            shell.readClock(seconds: 0)
+            shell.send(client, get())
+            shell.send(origin, message("HTTP/1.1 200 OK", "date: yesterday", "Content-Length: 0"))
+            #expect(!client.take().contains("1970"))
+            shell.send(client, get())
+            shell.send(origin, ok())
+            #expect(client.take().contains("\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n"))
         }
     }
 

@@ -97,7 +97,7 @@ struct StallTests {
 
     @Test("a client whose content does not come for write_timeout is told so", arguments: [true, false])
     func silentUpload(hasResponse: Bool) throws {
-        try withProxy { shell in
+        try withProxy({ $0.minProgress = 1 }) { shell in
             let client = try shell.client(StallTests.upload)
             let origin = try shell.dialled()
             shell.advance(.seconds(299))

@@ -5,11 +5,11 @@ import Testing
 
 /// A value for each key that is not its default; the table of settings has to name exactly these keys.
 private let samples: [(key: String, value: String)] = [
-    ("listen", "127.0.0.2:3129"), ("admin", "off"), ("drain_timeout", "45s"),
+    ("listen", "127.0.0.2:3129"), ("admin", "off"), ("pseudonym", "front"), ("drain_timeout", "45s"),
     ("client.keep_alive", "off"), ("client.request_timeout", "20s"), ("client.header_timeout", "9s"),
     ("client.idle_timeout", "700ms"), ("client.close_grace", "500ms"), ("client.max_connections", "300"),
     ("client.max_parked_per_owner", "unlimited"), ("client.max_requests", "7"), ("client.max_age", "1h30m"),
-    ("client.write_timeout", "unlimited"),
+    ("client.write_timeout", "unlimited"), ("client.min_progress", "1KiB"),
     ("tunnel.allowed_ports", "443,8443"), ("tunnel.idle_timeout", "1s"), ("tunnel.half_close_timeout", "3s"),
     ("tunnel.max", "12"), ("tunnel.max_quiet_per_destination", "64"),
     ("upstream.connect_timeout", "4s"), ("upstream.response_timeout", "100s"),
@@ -26,6 +26,7 @@ private let samples: [(key: String, value: String)] = [
     ("dns.negative_ttl", "3s"),
     ("dns.timeout", "2s"),
     ("limits.head_size", "32KiB"), ("limits.fields", "64"), ("limits.uri_size", "8KiB"),
+    ("limits.chunk_extensions", "1KiB"),
     ("log.level", "debug"), ("log.format", "json"), ("log.access", "on"),
 ]
 
@@ -89,6 +90,8 @@ struct EverySettingTests {
         let settings = try load(set: overrides).settings
         #expect(settings.listen.map(\.description) == ["127.0.0.2:3129"])
         #expect(settings.admin == nil)
+        #expect(settings.pseudonym == "front")
+        #expect(settings.client.minProgress == 1024 && settings.limits.chunkExtensions == 1024)
         #expect(settings.client.keepAlive == false)
         #expect(settings.client.maxAge == .seconds(5400))
         #expect(settings.client.writeTimeout.isUnlimited)

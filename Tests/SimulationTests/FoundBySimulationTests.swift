@@ -93,7 +93,10 @@ struct FoundBySimulationTests {
 
     @Test("a request whose content stops is answered 408 after the write timeout")
     func contentStops() throws {
-        let driver = EngineDriver { $0.writeTimeout = .seconds(20) }
+        let driver = EngineDriver {
+            $0.writeTimeout = .seconds(20)
+            $0.minProgress = 1
+        }
         let (client, upstream) = try #require(driver.exchange(EngineDriver.post + "ab"))
         driver.wait(.seconds(19))
         #expect(driver.closed(.upstream(upstream)) == nil)

@@ -122,14 +122,14 @@ struct StyleTests {
         #expect(found.isEmpty, "\(found.joined(separator: "\n"))")
     }
 
-    @Test("every cause, phase and refusal is named in a test")
+    @Test("every cause, phase, refusal and limit is named in a test")
     func casesAreTested() {
         let tests = SourceTree.text(below: "Tests")
         var missing: [String] = []
         for (path, enumeration) in [
             ("Sources/ProxyCore", "Cause"), ("Sources/ProxyCore", "Phase"),
             ("Sources/UpstreamPool", "Refusal"),
-            ("Sources/ClientPolicy", "ClientEnd"),
+            ("Sources/ClientPolicy", "ClientEnd"), ("Sources/ProxyCore", "Limit"),
         ] {
             let names = cases(of: enumeration, below: path)
             #expect(!names.isEmpty, "\(enumeration)")
@@ -147,7 +147,9 @@ struct StyleTests {
             let body = file.lines[start...].prefix { $0 != "}" }
             return body.compactMap { line in
                 let words = line.split(separator: " ")
-                return words.first == "case" && words.count > 1 ? String(words[1]) : nil
+                // A case that is matched begins with a point.
+                guard words.count > 1, words[0] == "case", !words[1].hasPrefix(".") else { return nil }
+                return String(words[1])
             }
         }
         return []

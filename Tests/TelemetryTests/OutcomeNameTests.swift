@@ -25,6 +25,9 @@ struct OutcomeNameTests {
     @Test("every reason to end a client connection has a name of its own, in lower case")
     func clientEnds() { expectStable(ClientEnd.allCases.map(\.name)) }
 
+    @Test("every limit on a message has a name of its own, in lower case")
+    func limits() { expectStable(Limit.allCases.map(\.name)) }
+
     @Test("both kinds of origin have a name of their own")
     func kinds() { expectStable([OriginKind.http, .tunnel].map(\.name)) }
 }

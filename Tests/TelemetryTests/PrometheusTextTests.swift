@@ -21,6 +21,7 @@ struct PrometheusTextTests {
             #"weir_pool_refusals_total{reason="idle_too_long"} 9"#, "weir_requests_total 102",
             #"weir_exchanges_total{outcome="completed"} 91"#,
             #"weir_exchanges_total{outcome="upstream_gone"} 3"#, "weir_tunnels 2",
+            #"weir_limits_reached_total{limit="request_head_size"} 21"#,
             "weir_tunnels_opened_total 7", "weir_retries_total 6", #"weir_bytes_total{direction="up"} 1000"#,
             #"weir_bytes_total{direction="down"} 2000000"#, #"weir_responses_total{class="2xx"} 90"#,
             #"weir_dials_total{outcome="connected"} 13"#, #"weir_dials_total{outcome="connect_refused"} 8"#,

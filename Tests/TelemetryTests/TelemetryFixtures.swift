@@ -63,6 +63,7 @@ enum Fixture {
         snapshot.engine.responses[5] = 4
         snapshot.engine.outcomes[Int(Cause.completed.rawValue)] = 91
         snapshot.engine.outcomes[Int(Cause.upstreamGone.rawValue)] = 3
+        snapshot.engine.limits[Int(Limit.requestHeadSize.rawValue)] = 21
         snapshot.engine.bytesUp = 1000
         snapshot.engine.bytesDown = 2_000_000
         snapshot.engine.durations[0] = 5

@@ -34,16 +34,17 @@ class Weir:
     """
 
     def __init__(self, namespace, settings=None, config=None, config_file=None, environment=None,
-                 arguments=None, address="127.0.0.1"):
+                 arguments=None, address="127.0.0.1", admin_address="127.0.0.1"):
         self.namespace = namespace
-        self.address, self.port, self.admin_port = address, PROXY_PORT, ADMIN_PORT
+        self.address, self.port = address, PROXY_PORT
+        self.admin_address, self.admin_port = admin_address, ADMIN_PORT
         self.directory = tempfile.TemporaryDirectory(prefix="weir-test-")
         self.config_path = config_file
         if config is not None:
             self.config_path = os.path.join(self.directory.name, "weir.yaml")
             self.write_config(config)
         self.command = [binary(), "run", "--listen", f"{address}:{PROXY_PORT}",
-                        "--admin", f"127.0.0.1:{ADMIN_PORT}"]
+                        "--admin", f"{admin_address}:{ADMIN_PORT}"]
         if self.config_path:
             self.command += ["--config", self.config_path]
         for key, value in (settings or {}).items():
@@ -126,7 +127,7 @@ class Weir:
 
     def admin(self, path):
         """The response of the admin listener to GET `path`."""
-        peer = connect(self.namespace, "127.0.0.1", self.admin_port, timeout=2)
+        peer = connect(self.namespace, self.admin_address, self.admin_port, timeout=2)
         try:
             return peer.exchange(f"GET {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n")
         finally:

@@ -23,7 +23,7 @@ public enum Scheme: UInt8, Sendable, BitwiseCopyable {
 public struct RequestTarget: Sendable, BitwiseCopyable {
     /// Which form it has.
     public var form: TargetForm
-    /// The scheme in absolute form, else `http`.
+    /// The scheme in absolute form, else `http`; `ws` is `http` too.
     public var scheme: Scheme
     /// The host without brackets, in the case written. Empty in origin and asterisk form.
     public var host: ByteRange
@@ -141,7 +141,8 @@ public struct RequestTarget: Sendable, BitwiseCopyable {
         let authority = try Authority(bytes, result.authority)
         result.host = authority.host
         result.hostIsIPv6Literal = authority.isIPv6Literal
-        if ASCII.equalsIgnoringCase(scheme, "http") {
+        // `ws` is what aiohttp writes for a WebSocket through a proxy; its handshake is plain HTTP (RFC 6455 §4.1).
+        if ASCII.equalsIgnoringCase(scheme, "http") || ASCII.equalsIgnoringCase(scheme, "ws") {
             result.port = authority.port ?? 80
         } else {
             result.scheme = ASCII.equalsIgnoringCase(scheme, "https") ? .https : .other

@@ -132,13 +132,14 @@ extension ProxyEngine {
     }
 
     /// The response cannot be completed. The client must see that: framed content stops short, and
-    /// content that only the close would end is ended by a reset (RFC 9112 §8).
-    mutating func truncate(_ id: SlotID, _ cause: Cause) {
+    /// content that only the close would end is ended by a reset (RFC 9112 §8). An origin's reset is passed
+    /// on as one: there are clients that do not count, and take an early FIN for the end.
+    mutating func truncate(_ id: SlotID, _ cause: Cause, byReset: Bool = false) {
         let response = clients[id].exchange.response
         let endsWithClose = response.kind == .untilClose || response.rewrite == .unchunk
         let isFramed = !endsWithClose || response.rewrite == .chunk
         conclude(id, cause)
-        if isFramed {
+        if isFramed && !byReset {
             beginEnding(id, .afterResponse)
         } else {
             closeClient(id, .reset)

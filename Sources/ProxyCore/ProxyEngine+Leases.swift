@@ -210,7 +210,7 @@ extension ProxyEngine {
             seekUpstream(id)
         } else if exchange.hasResponse {
             noteLimit(error, isResponse: true)
-            truncate(id, cause)
+            truncate(id, cause, byReset: cause == .upstreamGone && manner == .reset)
         } else {
             answer(id, cause == .upstreamGone && hasBytes ? .responseIncomplete : cause, error)
         }

@@ -61,6 +61,15 @@ struct TargetRow: Sendable, CustomTestStringConvertible {
         if target.form == .authority { #expect(text(bytes, target.authority) == row.target) }
     }
 
+    @Test("the scheme of a WebSocket is that of its handshake")
+    func webSocket() throws {
+        for (scheme, expected, port) in [("ws", Scheme.http, 80), ("WS", .http, 80), ("wss", .other, 0)] {
+            let (bytes, head, _) = try validRequest("GET \(scheme)://h/chat HTTP/1.1\r\n\r\n")
+            let target = try RequestTarget.parse(bytes.span, head: head)
+            #expect(target.scheme == expected && target.port == port)
+        }
+    }
+
     static let invalid: [TargetRow] = [
         TargetRow("GET", "*", .malformedTarget),
         TargetRow("GET", "x", .malformedTarget),

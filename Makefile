@@ -13,8 +13,8 @@ build: bootstrap
 	$(SWIFT) build $(RELEASE) --product weir
 	$(SWIFT) build $(RELEASE) --product weirctl
 
-# Unit tests, the simulator's full count of seeds, then the built binary on real sockets.
-test: test-swift simulate test-integration
+# Unit tests, the simulator's full count of seeds, then the built binary on real sockets and under real clients.
+test: test-swift simulate test-integration test-clients
 
 test-swift: bootstrap-tests
 	$(SWIFT) test --parallel
@@ -24,6 +24,10 @@ simulate: bootstrap
 
 test-integration: bootstrap-tests build
 	Tests/run-integration
+
+.PHONY: test-clients
+test-clients: build
+	Tests/Clients/run
 
 bench: build
 	scripts/bootstrap bench

@@ -1,0 +1,3 @@
+module weir/clients
+
+go 1.19

@@ -13,8 +13,9 @@ build: bootstrap
 	$(SWIFT) build $(RELEASE) --product weir
 	$(SWIFT) build $(RELEASE) --product weirctl
 
-# Unit tests, the simulator's full count of seeds, then the built binary on real sockets and under real clients.
-test: test-swift simulate test-integration test-clients
+# Unit tests, the simulator's full count of seeds, then the built binary on real sockets, under real
+# clients, and by the letter of the RFCs.
+test: test-swift simulate test-integration test-clients test-conformance
 
 test-swift: bootstrap-tests
 	$(SWIFT) test --parallel
@@ -28,6 +29,18 @@ test-integration: bootstrap-tests build
 .PHONY: test-clients
 test-clients: build
 	Tests/Clients/run
+
+.PHONY: test-conformance conformance conformance-peers
+test-conformance: bootstrap-tests build
+	Tests/Conformance/run
+
+# PROXY=host:port tests a proxy that runs there, by the RFCs alone, and not weir.
+conformance: bootstrap-tests $(if $(PROXY),,build)
+	Tests/Conformance/run $(if $(PROXY),--proxy $(PROXY))
+
+# How Squid, Traffic Server, Apache httpd and tinyproxy do: a table in Markdown.
+conformance-peers:
+	@scripts/conformance-peers
 
 bench: build
 	scripts/bootstrap bench

@@ -121,7 +121,7 @@ VIA = [
     sent("via-pseudonym-setting", "9110 §7.6.3", SHOULD, "the pseudonym can be set", (), has("Via", "1.1 edge-7"),
          weir_only=True, group="named"),
     sent("via-pseudonym-random", "9110 §7.6.3", HARDENING, "the pseudonym tells nothing of the host", (),
-         matches("Via", "^1.1 weir-[0-9a-f]{8,16}$"), weir_only=True),
+         matches("Via", "^1.1 weir-[0-9a-f]{8}$"), weir_only=True),
 ]
 
 DATE = [

@@ -41,12 +41,13 @@ let package = Package(
         pureTarget("ProxyCore", ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy"]),
         pureTarget("Telemetry", ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy", "ProxyCore"]),
         .systemLibrary(name: "CLibevent", pkgConfig: "libevent_core", providers: [.apt(["libevent-dev"])]),
+        .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CAres", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(name: "Settings", dependencies: ["Basics", "CYAML"], swiftSettings: common),
         .target(
             name: "Reactor",
-            dependencies: ["Basics", "Dialling", "CLibevent", "CAres"],
+            dependencies: ["Basics", "Dialling", "CLibevent", "CAres", "CLinux"],
             swiftSettings: common
         ),
         .target(
@@ -86,7 +87,7 @@ let package = Package(
         tests("ProxyCoreTests", ["ProxyCore", "UpstreamPool", "ClientPolicy", "HTTPWire", "Basics"]),
         tests("TelemetryTests", ["Telemetry", "ProxyCore", "UpstreamPool", "ClientPolicy", "Basics"]),
         tests("SettingsTests", ["Settings", "Basics"]),
-        tests("ReactorTests", ["Reactor", "Dialling", "Basics"]),
+        tests("ReactorTests", ["Reactor", "Dialling", "Basics", "CLinux"]),
         tests(
             "ProxyServerTests",
             [

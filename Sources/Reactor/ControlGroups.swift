@@ -1,0 +1,165 @@
+internal import CLinux
+internal import Glibc
+
+/// The tree of control groups, version 2, as this process sees it mounted: finds the path of a group that a
+/// socket was opened in by its id.
+///
+/// Every look-up may block, and without privilege takes longer the more groups there are: for a helper
+/// thread.
+public struct ControlGroups: Hashable, Sendable {
+    /// Where the tree is mounted.
+    public let mountPoint: String
+    /// Which group is mounted there: `/`, or in a container perhaps the container's own.
+    public let root: String
+
+    /// The tree that `/proc/self/mountinfo` lists; nil where there is none.
+    public init?() {
+        guard let text = SmallFile.read("/proc/self/mountinfo", limit: 1 << 20),
+            let found = ControlGroups.find(in: text)
+        else { return nil }
+        self = found
+    }
+
+    init(mountPoint: String, root: String) {
+        self.mountPoint = mountPoint
+        self.root = root
+    }
+
+    /// The first mount of type cgroup2 in the text of mountinfo (proc(5)), one of the whole tree if there is
+    /// one.
+    static func find(in mountInfo: String) -> ControlGroups? {
+        var found: ControlGroups?
+        for line in mountInfo.utf8.split(separator: UInt8(ascii: "\n")) {
+            let words = line.split(separator: UInt8(ascii: " "))
+            // Six fields, any number of optional ones, a dash, the type of file system.
+            guard words.count > 6, let dash = words[6...].firstIndex(where: { $0.elementsEqual("-".utf8) }),
+                dash + 1 < words.count, words[dash + 1].elementsEqual("cgroup2".utf8)
+            else { continue }
+            let mount = ControlGroups(mountPoint: unescaped(words[4]), root: unescaped(words[3]))
+            if mount.root == "/" { return mount }
+            if found == nil { found = mount }
+        }
+        return found
+    }
+
+    /// Blanks and backslashes stand as `\` and three octal digits.
+    private static func unescaped(_ word: Substring.UTF8View.SubSequence) -> String {
+        var bytes: [UInt8] = []
+        var rest = Substring(word).utf8[...]
+        while let byte = rest.popFirst() {
+            let digits = rest.prefix(3)
+            if byte == UInt8(ascii: "\\"), digits.count == 3, let code = UInt8(String(digits) ?? "", radix: 8)
+            {
+                bytes.append(code)
+                rest = rest.dropFirst(3)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// The path of a group from the root of the tree, `/system.slice/payments.service`; `/` is the root.
+    ///
+    /// The kernel is asked where this thread may ask it, otherwise the tree is searched.
+    ///
+    /// - Parameter maxDirectories: groups that are looked at in the search; then it is given up.
+    /// - Returns: nil where the group is gone, or lies outside of what is mounted or may be read.
+    public func path(of id: UInt64, maxDirectories: Int = 20_000) -> String? {
+        if ControlGroups.mayAskKernel {
+            switch pathByHandle(id) {
+            case .found(let path): return path
+            case .unknown: return nil
+            case .refused: break
+            }
+        }
+        return pathBySearch(id, maxDirectories: maxDirectories)
+    }
+
+    /// Whether open_by_handle_at(2) may be tried: with CAP_DAC_READ_SEARCH, and without a filter of system
+    /// calls. The call is one of systemd's `@privileged`, and a filter may well end the process for it.
+    static var mayAskKernel: Bool {
+        SmallFile.read("/proc/thread-self/status", limit: 16_384).map(mayAskKernel) ?? false
+    }
+
+    /// The same from the text of /proc/PID/status (proc(5)).
+    static func mayAskKernel(_ status: String) -> Bool {
+        func value(_ key: String) -> Substring? {
+            status.split(separator: "\n").first { $0.hasPrefix(key + ":\t") }?.dropFirst(key.count + 2)
+        }
+        let readSearch: UInt64 = 1 << 2
+        guard let capabilities = value("CapEff").flatMap({ UInt64($0, radix: 16) }) else { return false }
+        // A kernel without filters does not list them.
+        return capabilities & readSearch != 0 && (value("Seccomp") ?? "0") == "0"
+    }
+
+    /// What the kernel says of a group.
+    enum Answer: Hashable {
+        case found(String)
+        /// The group is gone, or lies outside of what is mounted.
+        case unknown
+        /// This process may not ask.
+        case refused
+    }
+
+    /// Asks the kernel. Its handles have this form since Linux 5.5, and it tells of sockets' groups since 5.8.
+    func pathByHandle(_ id: UInt64) -> Answer {
+        let flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC
+        let mount = open(mountPoint, flags)
+        if mount < 0 { return .refused }
+        defer { Sockets.close(mount) }
+        var handle = weir_cgroup_handle(byte_count: 8, type: Int32(WEIR_FILEID_KERNFS), id: id)
+        let directory = open_by_handle_at(mount, &handle, flags)
+        if directory < 0 { return errno == ESTALE ? .unknown : .refused }
+        defer { Sockets.close(directory) }
+        guard let path = SmallFile.link("/proc/self/fd/\(directory)"), let below = below(path),
+            inode(of: path) == id
+        else { return .unknown }
+        return .found(fromRoot(below))
+    }
+
+    /// Reads the tree level by level, as groups of interest are rarely deep; the inode of a directory is the
+    /// group's id.
+    func pathBySearch(_ id: UInt64, maxDirectories: Int) -> String? {
+        if inode(of: mountPoint) == id { return fromRoot("") }
+        var level = [""]
+        var left = maxDirectories
+        while !level.isEmpty {
+            var next: [String] = []
+            for parent in level {
+                if left == 0 { return nil }
+                left -= 1
+                guard let directory = opendir(mountPoint + parent) else { continue }
+                defer { closedir(directory) }
+                while let entry = readdir(directory) {
+                    if entry.pointee.d_type != UInt8(DT_DIR) { continue }
+                    let name = DirectoryEntry.name(entry)
+                    if name == "." || name == ".." { continue }
+                    if UInt64(entry.pointee.d_ino) == id { return fromRoot(parent + "/" + name) }
+                    // What would not be looked at need not be remembered.
+                    if next.count < left { next.append(parent + "/" + name) }
+                }
+            }
+            level = next
+        }
+        return nil
+    }
+
+    /// What of a path lies below the mount point, beginning with a slash unless empty.
+    private func below(_ path: String) -> String? {
+        let base = mountPoint == "/" ? "" : mountPoint
+        guard path.hasPrefix(base) else { return nil }
+        let rest = path.dropFirst(base.count)
+        return rest.isEmpty || rest.hasPrefix("/") ? String(rest) : nil
+    }
+
+    private func fromRoot(_ below: String) -> String {
+        let path = (root == "/" ? "" : root) + below
+        return path.isEmpty ? "/" : path
+    }
+
+    private func inode(of path: String) -> UInt64? {
+        var status = stat()
+        return stat(path, &status) == 0 ? UInt64(status.st_ino) : nil
+    }
+}

@@ -1,0 +1,27 @@
+internal import Glibc
+
+/// Names of users. May ask a directory service, and so block: for a helper thread.
+public enum UserNames {
+    /// A record longer than this is given up.
+    private static let maxRoom = 1 << 20
+
+    /// The name of a user, or the number where it has none (or nobody is there to ask).
+    public static func name(of uid: UInt32) -> String {
+        var room = [CChar](repeating: 0, count: 1024)
+        while true {
+            var record = passwd()
+            var found: UnsafeMutablePointer<passwd>?
+            let code = getpwuid_r(uid, &record, &room, room.count, &found)
+            if code == EINTR { continue }
+            if code == ERANGE && room.count < maxRoom {
+                room = [CChar](repeating: 0, count: room.count * 4)
+                continue
+            }
+            // The name lies in the room, which must outlive its copying.
+            return withExtendedLifetime(room) {
+                guard code == 0, let name = found?.pointee.pw_name, name.pointee != 0 else { return "\(uid)" }
+                return String(cString: name)
+            }
+        }
+    }
+}

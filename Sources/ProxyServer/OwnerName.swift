@@ -1,0 +1,45 @@
+import Reactor
+
+/// An owner on this host, by the numbers that the kernel tells.
+struct LocalOwner: Hashable, Sendable {
+    /// The user.
+    var uid: UInt32
+    /// The control group; nil where the kernel tells none.
+    var cgroup: UInt64?
+}
+
+/// The same as a person would say it.
+struct OwnerName: Hashable, Sendable {
+    /// The user's name, or number where there is no name.
+    var user: String
+    /// The control group's path; nil where it is gone, or may not be seen from here.
+    var cgroupPath: String?
+    /// The systemd unit, container or pod that the path tells.
+    var unit: String?
+}
+
+/// Where names and processes are looked up; every call may block.
+struct OwnerSources: Sendable {
+    /// A user's name.
+    var user: @Sendable (UInt32) -> String
+    /// A control group's path.
+    var groupPath: @Sendable (UInt64) -> String?
+    /// The processes that hold sockets.
+    var processes: @Sendable (Set<UInt64>) -> ProcessSearch
+
+    /// Found with the first question, by the thread that it is put to.
+    private static let groups = ControlGroups()
+
+    /// This system's users, control groups and processes.
+    static let system = OwnerSources(
+        user: { UserNames.name(of: $0) },
+        groupPath: { groups?.path(of: $0) },
+        processes: { ProcessTable.find($0) }
+    )
+
+    /// Both names of an owner.
+    func name(of key: LocalOwner) -> OwnerName {
+        let path = key.cgroup.flatMap(groupPath)
+        return OwnerName(user: user(key.uid), cgroupPath: path, unit: path.flatMap(UnitName.of))
+    }
+}

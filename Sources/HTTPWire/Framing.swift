@@ -48,7 +48,11 @@ public enum Framing {
         _ fields: FieldTable,
         requestMethod: Method
     ) throws(WireError) -> BodyFraming {
-        if requestMethod == .head || head.status == 304 { return .none }
+        if requestMethod == .head || head.status == 304 {
+            // What it would be is for the client to read, so it must not be nonsense (RFC 9110 §8.6).
+            try checkLength(bytes, fields)
+            return .none
+        }
         if mustNotDeclareContent(status: head.status, requestMethod: requestMethod) { return .none }
         let framing = try declared(bytes, head.version, fields)
         return framing == .none ? .untilClose : framing
@@ -76,7 +80,13 @@ public enum Framing {
             }
             throw codingError(bytes, fields)
         }
-        guard let length = fields.first(.contentLength) else { return .none }
+        return try checkLength(bytes, fields).map { .length($0) } ?? .none
+    }
+
+    /// The value of Content-Length; nil without one.
+    @discardableResult
+    private static func checkLength(_ bytes: Span<UInt8>, _ fields: FieldTable) throws(WireError) -> UInt64? {
+        guard let length = fields.first(.contentLength) else { return nil }
         if fields.count(of: .contentLength) > 1 { throw repeatedLengthError(bytes, fields) }
         guard let value = FieldValue.parseDecimal(bytes, length.value) else {
             for index in length.value.range where bytes[index] == UInt8(ascii: ",") {
@@ -84,7 +94,7 @@ public enum Framing {
             }
             throw .invalidContentLength
         }
-        return .length(value)
+        return value
     }
 
     /// What is wrong with Transfer-Encoding fields that are not one `chunked`: well-formed codings that end

@@ -95,7 +95,7 @@ TIMES = [
     timed("timeout-content-chunked", "9110 §15.5.9", SHOULD, "chunks that stand still: 408",
           send(post(CHUNKED, content="3\r\nabc\r\n")), origin_gets_head(), is_refused((408,), partly=True),
           upstream_ends, never_complete),
-    timed("timeout-content-slowly", "9110 §15.5.9", HARDENING, "content that drips in below limits.min_content: 408",
+    timed("timeout-content-slowly", "9110 §15.5.9", HARDENING, "content that drips in below client.min_progress: 408",
           send(post("Content-Length: 100000", content="abc")), origin_gets_head(), drips("x"),
           is_refused((408,), partly=True), never_complete),
     timed("timeout-response", "9110 §15.6.5", SHOULD, "an origin that does not answer: 504", send(GET), origin_gets(),

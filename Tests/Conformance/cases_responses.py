@@ -1,7 +1,7 @@
 """Where a response ends, which statuses have content, and what must not be passed on as a response."""
 
 from case import GET, HARDENING, MUST, SHOULD, Case, answered, cut, head, reply, script, unusable
-from checks import content, framed, has, lacks, matches
+from checks import content, framed, has, lacks, line, matches
 from steps import (OK, answer, answers, answers_always, gets, gets_bad_gateway, gets_cut, nothing_else, origin_closes,
                    origin_gets, origin_resets, quiet, send, send_next, upstream_ends)
 
@@ -62,10 +62,14 @@ GOOD = [
              "HTTP/1.1 200 \r\nContent-Length: 2\r\n\r\nok", content(b"ok")),
     answered("response-no-reason-space", "9112 §4", HARDENING, "a missing space behind the status is no matter",
              "HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok", content(b"ok")),
+    answered("response-reason-space", "9112 §4", MUST, "the space before a missing reason phrase is written",
+             "HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok", line(r"HTTP/1\.1 200 .*")),
     answered("response-unknown-status", "9110 §15", MUST, "a status nobody knows passes",
              reply("Content-Length: 2", status="299 Fine", content="ok"), content(b"ok"), status=299),
     answered("response-unknown-error", "9110 §15", MUST, "an error nobody knows passes",
              reply("Content-Length: 2", status="499 Odd", content="ok"), content(b"ok"), status=499),
+    answered("response-status-beyond", "9110 §15", SHOULD, "a status beyond the five classes is framed like a 5xx",
+             reply("Content-Length: 2", status="777 Odd", content="ok"), content(b"ok"), status=777),
     answered("response-redirect", "9110 §15.4", MUST, "a redirect is for the client to follow",
              reply("Location: http://{o}/else", "Content-Length: 0", status="302 Found"),
              has("Location", "http://{o}/else"), status=302),

@@ -115,6 +115,7 @@ HOST += [either(f"host-invalid-{name}", "9112 §3.2", SHOULD, f"the Host `{value
 #: Authorities that no http URI has, with what an origin would be reached by if they were put right.
 BAD_AUTHORITIES = [
     ("empty-host", MUST, "9110 §4.2.1", "http:///x", "an empty host is refused"),
+    ("empty-host-https", MUST, "9110 §4.2.2", "https:///x", "an empty host of https is refused"),
     ("empty-host-port", MUST, "9110 §4.2.1", "http://:{p}/", "a port without a host is refused"),
     ("port-zero", HARDENING, "9110 §4.2.1", "http://127.0.0.1:0/", "port 0 is refused"),
     ("port-too-large", SHOULD, "9112 §3.2", "http://127.0.0.1:65536/", "port 65536 is refused"),

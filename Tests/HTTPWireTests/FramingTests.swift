@@ -151,13 +151,18 @@ struct FramingRow: Sendable, CustomTestStringConvertible {
 
     @Test("responses to HEAD and successes of CONNECT end with their heads (RFC 9112 §6.3 items 1 and 2)")
     func byMethod() throws {
-        for fields in ["Content-Length: 5", "Transfer-Encoding: chunked", "Content-Length: x", ""] {
+        for fields in ["Content-Length: 5", "Transfer-Encoding: chunked", ""] {
             let row = FramingRow("6.3", fields, .none)
             try checkResponse(row, "HTTP/1.1 200 OK", .head)
             try checkResponse(row, "HTTP/1.1 404 No", .head)
             try checkResponse(row, "HTTP/1.1 200 OK", .connect)
             try checkResponse(row, "HTTP/1.1 299 OK", .connect)
         }
+        // RFC 9110 §8.6: what the client will read must not be nonsense.
+        let nonsense = FramingRow("8.6", "Content-Length: x", .invalidContentLength)
+        try checkResponse(nonsense, "HTTP/1.1 200 OK", .head)
+        try checkResponse(nonsense, "HTTP/1.1 304 Not Modified", .get)
+        try checkResponse(FramingRow("6.3", "Content-Length: x", .none), "HTTP/1.1 200 OK", .connect)
         try checkResponse(FramingRow("6.3", "Content-Length: 5", .length(5)), "HTTP/1.1 407 No", .connect)
         try checkResponse(FramingRow("6.3", "", .untilClose), "HTTP/1.1 302 No", .connect)
     }

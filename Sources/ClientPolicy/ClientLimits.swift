@@ -13,22 +13,14 @@ public struct ClientLimits: Sendable {
     /// How old a client connection may grow before it is ended with its next response; ± 10 % jitter.
     public var maxAge = Interval.unlimited
 
+    /// Whether a verdict of `leaking` has consequences, or is only told.
+    public var curesLeaks = true
+    /// Owners that are remembered while they hold no connection; the one that has been away longest is
+    /// forgotten first.
+    public var maxAbsentOwners = 1024
+
     /// The defaults.
     public init() {}
-}
-
-/// Who holds the far end of a client connection. For now its address: all that a connection says of
-/// itself without asking the kernel.
-public struct OwnerKey: Hashable, Sendable {
-    /// The address as 128 bits (IPv4 mapped).
-    public var high: UInt64
-    public var low: UInt64
-
-    /// Wraps an address.
-    public init(high: UInt64, low: UInt64) {
-        self.high = high
-        self.low = low
-    }
 }
 
 /// Whether a new client connection may stay.
@@ -55,6 +47,10 @@ public enum ClientEnd: UInt8, Sendable, CaseIterable {
     case idleTooLong
     /// `client.max_parked_per_owner` reached; the longest parked goes.
     case tooManyParked
+    /// Its owner leaks: what it has is announced to end with each response.
+    case leaking
+    /// Its owner leaks, and it was left lying for `client.leak_idle_timeout`.
+    case abandoned
     /// Made room under `client.max_connections` or for want of descriptors.
     case evicted
 }

@@ -1,30 +1,55 @@
 public import Basics
 
-/// Decides which client connections may come, stay and be parked. It counts; it closes nothing.
+/// Decides which client connections may come, stay and be parked, and judges who opened them. It counts; it
+/// closes nothing.
 ///
-/// Invariants: a parked connection is on its owner's list, longest parked first, and on no other; an
-/// owner exists exactly while it holds a connection; held connections never exceed `max_connections`
-/// (one that has to go for a newcomer is counted until `left`).
+/// Invariants: a parked connection is on its owner's list, longest parked first, and on no other; an owner is
+/// present while it holds a connection and absent, but remembered, for a while after; held connections never
+/// exceed `max_connections` (one that has to go for a newcomer is counted until `left`).
 public struct ClientPolicy {
     struct Owner {
         var key: OwnerKey
         var held = 0
         var parked = ListEnds()
+        var ledger = Ledger()
+        var tally = OwnerTally()
+        /// What its User-Agent says, cut to `longestAgent`; empty while it has said nothing.
+        var agent: [UInt8] = []
+        /// The longest time after which it used a parked connection again, forgotten slowly.
+        var latestReuse = Interval.zero
+        /// Probes that are parked now, and when the last one was chosen.
+        var probesOut = 0
+        var probedAt = MonotonicTime.zero
+        var responsesSinceProbe = 0
     }
 
-    private struct Member: BitwiseCopyable {
+    struct Member: BitwiseCopyable {
         var id = SlotID.none
         var owner = SlotID.none
         var expiresAt = MonotonicTime.never
+        var parkedAt = MonotonicTime.zero
+        /// The ledger's entry for this connection; 0: none yet.
+        var entry: UInt32 = 0
+        /// Others of its owner were idle when it was opened.
+        var isBesideIdle = false
+        /// It was kept under the verdict, to see whether it is used again.
+        var isProbe = false
+        var isReused = false
     }
 
     /// The bounds in force.
     public var limits: ClientLimits
-    private var owners = SlotMap<Owner>()
+    var owners = SlotMap<Owner>()
     private var ownerByKey: [OwnerKey: SlotID] = [:]
-    private var members: [Member] = []
+    /// Owners that hold a connection, and those that do not, the longest absent first.
+    private var present = ListEnds()
+    private var absent = ListEnds()
+    private var ownerLinks = LinkTable()
+    var members: [Member] = []
     private var parkedLinks = LinkTable()
     private var random: RandomSource
+    /// Verdicts that changed since `clearChanges`.
+    public internal(set) var changes: [VerdictChange] = []
     /// Client connections held now.
     public private(set) var held = 0
     /// Client connections parked now.
@@ -33,6 +58,8 @@ public struct ClientPolicy {
     public private(set) var ends = [Int](repeating: 0, count: ClientEnd.allCases.count)
     /// Connections refused because the bound was reached and nothing was parked.
     public private(set) var refusals = 0
+    /// Owners that were forgotten because too many were remembered.
+    public private(set) var forgottenOwners = 0
 
     /// Nobody is here yet.
     public init(limits: ClientLimits, seed: UInt64) {
@@ -51,37 +78,45 @@ public struct ClientPolicy {
             }
             admission = .admittedEvicting(victim)
         }
-        let owner = ownerByKey[key] ?? owners.insert(Owner(key: key))
-        ownerByKey[key] = owner
-        owners[owner].held += 1
+        let owner = come(key, now)
         held += 1
         while members.count <= id.index { members.append(Member()) }
         // Jitter, so that connections opened together are not all ended together.
         let age = limits.maxAge.scaled(by: Int64(900 + random.below(201)), over: 1000)
         members[id.index] = Member(id: id, owner: owner, expiresAt: now + age)
+        noteOpened(id, now)
         return admission
     }
 
-    /// Whether a connection that has carried `requests` exchanges is kept after the present one.
-    /// Asked when the response head is written, so that the end can be announced.
-    public func reasonToEnd(_ id: SlotID, requests: Int, now: MonotonicTime) -> ClientEnd? {
-        if !limits.keepAlive { return .keepAliveOff }
-        if requests >= limits.maxRequests { return .usedUp }
-        if now >= members[id.index].expiresAt { return .tooOld }
-        return nil
+    /// The owner of that key, made or remembered, with one connection more.
+    private mutating func come(_ key: OwnerKey, _ now: MonotonicTime) -> SlotID {
+        let owner: SlotID
+        if let known = ownerByKey[key] {
+            owner = known
+            if owners[owner].held == 0 { ownerLinks.remove(Int32(owner.slot), from: &absent) }
+        } else {
+            owner = owners.insert(Owner(key: key))
+            owners[owner].tally.firstSeen = now
+            owners[owner].ledger = Ledger(since: now)
+            ownerByKey[key] = owner
+        }
+        if owners[owner].held == 0 { ownerLinks.append(Int32(owner.slot), to: &present) }
+        owners[owner].held += 1
+        return owner
     }
 
     /// The connection waits for its next request. Returns the connection that has to go because its
     /// owner has too many parked: the longest parked, never this one unless none may be.
-    public mutating func park(_ id: SlotID) -> SlotID? {
+    public mutating func park(_ id: SlotID, now: MonotonicTime) -> SlotID? {
         let owner = members[id.index].owner
         parkedLinks.append(Int32(id.slot), to: &owners[owner].parked)
+        members[id.index].parkedAt = now
         parked += 1
         guard owners[owner].parked.count > limits.maxParkedPerOwner else { return nil }
         return members[Int(owners[owner].parked.first)].id
     }
 
-    /// The connection is not parked any more: a request came, or it is being closed.
+    /// The connection is not parked any more.
     public mutating func unpark(_ id: SlotID) {
         guard isParked(id) else { return }
         parkedLinks.remove(Int32(id.slot), from: &owners[members[id.index].owner].parked)
@@ -94,16 +129,22 @@ public struct ClientPolicy {
         id.index < members.count && members[id.index].id == id && parkedLinks.isLinked(Int32(id.slot))
     }
 
-    /// The connection is gone.
+    /// The connection is gone. The owner is remembered for a while.
     public mutating func left(_ id: SlotID) {
         unpark(id)
+        endProbe(id, isReused: false)
         let owner = members[id.index].owner
         members[id.index] = Member()
         held -= 1
         owners[owner].held -= 1
-        if owners[owner].held == 0 {
-            ownerByKey[owners[owner].key] = nil
-            owners.remove(owner)
+        if owners[owner].held > 0 { return }
+        ownerLinks.remove(Int32(owner.slot), from: &present)
+        ownerLinks.append(Int32(owner.slot), to: &absent)
+        while absent.count > limits.maxAbsentOwners, let oldest = owners.occupant(of: Int(absent.first)) {
+            ownerLinks.remove(Int32(oldest.slot), from: &absent)
+            ownerByKey[owners[oldest].key] = nil
+            owners.remove(oldest)
+            forgottenOwners += 1
         }
     }
 
@@ -112,34 +153,67 @@ public struct ClientPolicy {
 
     /// The longest-parked connection of the owner that has most parked, if anything is parked.
     public func longestParkedOfHeaviestOwner() -> SlotID? {
-        var heaviest: SlotID?
-        for slot in 0..<owners.capacity {
-            guard let owner = owners.occupant(of: slot) else { continue }
-            if owners[owner].parked.count > (heaviest.map { owners[$0].parked.count } ?? 0) {
-                heaviest = owner
+        var heaviest: Int32 = -1
+        var most: Int32 = 0
+        var slot = present.first
+        while slot >= 0 {
+            if let owner = owners.occupant(of: Int(slot)), owners[owner].parked.count > most {
+                most = owners[owner].parked.count
+                heaviest = owners[owner].parked.first
             }
+            slot = ownerLinks.next(after: slot)
         }
-        return heaviest.map { members[Int(owners[$0].parked.first)].id }
+        return heaviest < 0 ? nil : members[Int(heaviest)].id
+    }
+
+    /// The owner's parked connections, longest parked first; at most `limit`.
+    public func parked(of owner: SlotID, limit: Int) -> [SlotID] {
+        guard owners.isAlive(owner) else { return [] }
+        var found: [SlotID] = []
+        var slot = owners[owner].parked.first
+        while slot >= 0 && found.count < limit {
+            found.append(members[Int(slot)].id)
+            slot = parkedLinks.next(after: slot)
+        }
+        return found
+    }
+
+    /// Whether the `count`th longest parked connection of the owner has been parked for so long.
+    func hasParked(_ owner: SlotID, _ count: Int, for length: Interval, _ now: MonotonicTime) -> Bool {
+        if owners[owner].parked.count < count { return false }
+        var slot = owners[owner].parked.first
+        for _ in 1..<count { slot = parkedLinks.next(after: slot) }
+        return now.since(members[Int(slot)].parkedAt) >= length
     }
 
     /// Owners that hold a connection now.
-    public var ownerCount: Int { owners.count }
+    public var ownerCount: Int { Int(present.count) }
 
     /// Walks everything and traps where an invariant is broken. For tests and the simulator.
     public func checkInvariants() {
         var parkedTotal = 0
         var heldTotal = 0
+        var probes: [SlotID: Int] = [:]
+        for member in members where member.isProbe { probes[member.owner, default: 0] += 1 }
         for slot in 0..<owners.capacity {
             guard let owner = owners.occupant(of: slot) else { continue }
-            precondition(owners[owner].held > 0, "an owner without connections")
             precondition(ownerByKey[owners[owner].key] == owner, "owner not found by its key")
+            precondition(ownerLinks.isLinked(Int32(slot)), "an owner on no list")
+            precondition(owners[owner].probesOut == probes[owner] ?? 0, "probes that are out")
             for member in parkedLinks.members(of: owners[owner].parked) {
                 precondition(members[Int(member)].owner == owner, "parked on another owner's list")
             }
             parkedTotal += Int(owners[owner].parked.count)
             heldTotal += owners[owner].held
         }
+        for slot in ownerLinks.members(of: present) {
+            precondition(
+                owners.occupant(of: Int(slot)).map { owners[$0].held > 0 } == true,
+                "present, holding nothing"
+            )
+        }
         precondition(parkedTotal == parked && heldTotal == held, "counts")
         precondition(ownerByKey.count == owners.count, "owner table")
+        precondition(absent.count <= limits.maxAbsentOwners, "too many owners are remembered")
     }
 }

@@ -1,3 +1,4 @@
+public import Basics
 public import UpstreamPool
 
 /// How a connection is closed. Whatever is still unsent is dropped in both cases.
@@ -18,6 +19,9 @@ public enum Action: Equatable, Sendable {
     case check(UpstreamID)
     /// Ask the kernel how long the peer has acknowledged nothing; answer with `inspected`.
     case inspect(UpstreamID)
+    /// Ask the kernel how many bytes lie unread in the receive queue of the client's own socket; answer with
+    /// `unreadInspected`.
+    case inspectUnread(SlotID)
     /// Send bytes of the engine's `outbox`.
     case send(ConnectionID, offset: Int, count: Int)
     /// Send bytes of the span that came with the event.
@@ -32,4 +36,6 @@ public enum Action: Equatable, Sendable {
     case close(ConnectionID, CloseManner)
     /// An exchange or tunnel ended: `ProxyEngine.records[index]`.
     case record(index: Int)
+    /// A verdict changed: `ProxyEngine.verdicts[index]`.
+    case verdict(index: Int)
 }

@@ -32,7 +32,7 @@ struct AnswerKind {
         case .upstreamGone, .responseIncomplete, .upstreamSilent, .upstreamTimeout, .badResponse:
             self.init(ofResponse: cause, error)
         case .stopped: self.init(503, "proxy_internal_error", "the proxy is stopping", "try again")
-        case .completed, .clientGone, .tunnelQuiet, .halfClosed:
+        case .completed, .clientGone, .tunnelQuiet, .tunnelLeaked, .tooManyStalled, .halfClosed:
             self.init(500, "proxy_internal_error", "the exchange ended without a response")
         }
     }

@@ -12,6 +12,8 @@ enum ClientPhase: UInt8 {
     case exchange
     /// Between exchanges.
     case parked
+    /// Between exchanges, but the app has not read its answer yet: stalled, not parked.
+    case unread
     /// A byte relay.
     case tunnel
     /// We have sent our FIN; what still comes is discarded until the peer's FIN or the deadline.
@@ -50,10 +52,18 @@ struct ClientSession {
     var isStalled = false
     /// The client (or its version) lets the connection live on after this exchange.
     var isPersistent = false
+    /// The request asked for the close, or was HTTP/1.0.
+    var askedClose = false
+    /// What lies idle is to be ended, unless the kernel says that it is unread.
+    var isReaping = false
     /// Exchanges begun on this connection.
     var requests: UInt32 = 0
     /// How far the end of an unfinished head was searched.
     var scanned: UInt32 = 0
+    /// The destination of the present or last exchange; see `UpstreamPool.destinationHash`.
+    var destination: UInt64 = 0
+    /// Since when the connection has been ending or unread.
+    var waitsSince = MonotonicTime.zero
     /// The present exchange or tunnel; its content means nothing in other phases.
     var exchange = Exchange()
 }
@@ -125,16 +135,14 @@ struct TunnelState {
     var upstreamFinished = false
     /// The client side has sent its FIN, which was passed on.
     var clientFinished = false
-    /// Since when the last bytes were the upstream's; `never` while an answer is awaited.
-    var quietSince = MonotonicTime.never
-    /// How often the client spoke after the upstream had; 2 means twice or more.
+    /// How often the client spoke after the upstream had; at most `mostBursts`.
     var clientBursts: UInt8 = 0
+    /// So many bursts are more than a handshake and one exchange, in any version of TLS.
+    static let mostBursts: UInt8 = 5
     /// The client's first byte opened a TLS handshake record (RFC 8446 §5.1).
     var isTLS = false
     /// The last bytes were the client's.
     var clientSpokeLast = false
-    /// A destination slot whose quiet list the tunnel is on, or -1.
-    var quietList: Int32 = -1
 }
 
 /// The far end of a lease, by slot of the pool.
@@ -159,8 +167,19 @@ struct UpstreamLink {
 
 /// Lanes of the client side's deadlines; one per length.
 enum ClientLane: Int, CaseIterable {
-    case request, header, parked, queue, expect, stall, content, grace, linger, flush, handshake, tunnel,
-        halfClose
+    case request, header, queue, expect, stall, content
+    /// Stalled, of an owner that leaks at that destination.
+    case stallOfLeak
+    /// Parked: asked for evidence; idle after one exchange, after several, of an owner that comes back late, of
+    /// one that leaks.
+    case evidence, parkedOnce, parked, parkedLong, leaked
+    /// Unread: looked at again.
+    case unread
+    /// Ending: the grace, and that of a leaking owner; looked at again; the last resort.
+    case grace, leakGrace, graceAgain, linger, flush
+    case handshake, halfClose
+    /// Quiet tunnels, by the time that has passed.
+    case quietOfLeak, quietEvidence, quietReap, quietSurplus, tunnel
 }
 
 /// Lanes of the upstream side's deadlines.

@@ -21,6 +21,11 @@ public struct EngineConfiguration: Sendable {
     public var headerTimeout = Interval.seconds(10)
     /// How long a client connection may be parked.
     public var clientIdleTimeout = Interval.seconds(60)
+    /// How long a connection of a leaking owner may be parked, and a tunnel of its quiet that has carried one
+    /// exchange.
+    public var leakIdleTimeout = Interval.seconds(2)
+    /// Connections that one owner may leave stalled.
+    public var maxStalledPerOwner = 64
     /// From our FIN to our RST on a connection that we ended while it was parked.
     public var closeGrace = Interval.seconds(2)
     /// How long pending bytes may wait for a peer that does not read, and how long an answer that
@@ -38,10 +43,12 @@ public struct EngineConfiguration: Sendable {
     public var halfCloseTimeout = Interval.seconds(30)
     /// Tunnels at once, their dials included.
     public var maxTunnels = 1024
-    /// Quiet tunnels towards one destination; beyond it the longest quiet goes.
-    public var maxQuietPerDestination = Int.max
-    /// How long a tunnel must have been quiet before it may go for the bound above.
-    public var minimumQuiet = Interval.seconds(2)
+    /// Quiet tunnels of one owner to one destination that are not proven live; beyond it the longest quiet goes.
+    public var maxQuietPerDestination = 8
+    /// How long a tunnel must have been quiet before it may go for the bound above: of an owner that leaks
+    /// there, and of any other, where it may be an event stream with a long pause.
+    public var minimumQuietOfLeak = Interval.milliseconds(500)
+    public var minimumQuiet = Interval.seconds(60)
 
     /// A dial, name look-up included.
     public var connectTimeout = Interval.seconds(30)

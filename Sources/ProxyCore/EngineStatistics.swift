@@ -13,6 +13,10 @@ public struct EngineStatistics: Sendable {
     public var outcomes = [Int](repeating: 0, count: Cause.allCases.count)
     /// How often a limit was reached, by `Limit.rawValue`.
     public var limits = [Int](repeating: 0, count: Limit.allCases.count)
+    /// Verdicts of `leaking`, on owners and on their tunnels to one destination.
+    public var leaksFound = 0
+    /// Stalled connections that were cut because their owner had too many.
+    public var stallsCut = 0
     public var retries = 0
     public var bytesUp: UInt64 = 0
     public var bytesDown: UInt64 = 0

@@ -47,6 +47,10 @@ public enum Cause: UInt8, BitwiseCopyable, Sendable, CaseIterable {
     case badResponse
     /// A tunnel was quiet for `tunnel.idle_timeout`, or longest when there were too many.
     case tunnelQuiet
+    /// The same, where the tunnel's owner leaks: one exchange, then quiet for good.
+    case tunnelLeaked
+    /// The client left what it was sent unread, and its owner had too many such.
+    case tooManyStalled
     /// One side had finished and the other stayed silent.
     case halfClosed
     /// The process stopped before the end.

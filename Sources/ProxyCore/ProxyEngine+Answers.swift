@@ -119,7 +119,7 @@ extension ProxyEngine {
     }
 
     /// "host:port" of the exchange's destination, as far as it is known; an IPv6 address in brackets.
-    private func destinationText(_ exchange: Exchange) -> ByteBuffer {
+    func destinationText(_ exchange: Exchange) -> ByteBuffer {
         var text = ByteBuffer()
         guard exchange.head >= 0 else { return text }
         let start = Int(exchange.hostOffset)

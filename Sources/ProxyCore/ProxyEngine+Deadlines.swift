@@ -4,8 +4,40 @@ import UpstreamPool
 
 // One deadline per connection and side; which one follows from the state.
 extension ProxyEngine {
-    mutating func arm(_ id: SlotID, _ lane: ClientLane, _ length: Interval) {
-        clientDeadlines.arm(id.slot, lane: lane.rawValue, at: length.isUnlimited ? .never : now + length)
+    mutating func arm(_ id: SlotID, _ lane: ClientLane) { arm(id, lane, since: now) }
+
+    /// Sets a deadline that counts from a moment in the past; never before now.
+    mutating func arm(_ id: SlotID, _ lane: ClientLane, since start: MonotonicTime) {
+        let length = length(of: lane)
+        let deadline = length.isUnlimited ? .never : max(now, start + length)
+        clientDeadlines.arm(id.slot, lane: lane.rawValue, at: deadline)
+    }
+
+    /// How long a deadline of the lane is; one for all, so that a lane is in order by itself.
+    func length(of lane: ClientLane) -> Interval {
+        let configuration = self.configuration
+        return switch lane {
+        case .request: configuration.requestTimeout
+        case .header: configuration.headerTimeout
+        case .queue: configuration.queueTimeout
+        case .expect: configuration.expectContinueTimeout
+        case .stall, .content, .linger: configuration.writeTimeout
+        case .evidence, .quietEvidence: ClientPolicy.idleEvidence
+        case .parkedOnce, .parked: configuration.clientIdleTimeout.scaled(by: 5, over: 4)
+        case .parkedLong: configuration.clientIdleTimeout.scaled(by: 4, over: 1)
+        case .leaked:
+            min(configuration.leakIdleTimeout, configuration.clientIdleTimeout).scaled(by: 5, over: 4)
+        case .unread, .graceAgain: ProxyEngine.unreadInterval
+        case .grace: configuration.closeGrace
+        case .leakGrace: configuration.closeGrace.scaled(by: 1, over: 4)
+        case .flush: .zero
+        case .handshake: max(configuration.requestTimeout, configuration.tunnelIdleTimeout)
+        case .halfClose: configuration.halfCloseTimeout
+        case .quietOfLeak: configuration.minimumQuietOfLeak
+        case .quietReap, .stallOfLeak: configuration.leakIdleTimeout
+        case .quietSurplus: configuration.minimumQuiet
+        case .tunnel: configuration.tunnelIdleTimeout
+        }
     }
 
     /// Sets the deadline that the present state of an exchange or tunnel calls for. The other phases
@@ -14,20 +46,19 @@ extension ProxyEngine {
         switch clients[id].phase {
         case .exchange: armExchange(id)
         case .tunnel: armTunnel(id)
-        case .fresh, .head, .parked, .ending: break
+        case .fresh, .head, .parked, .unread, .ending: break
         }
     }
 
     /// Sets the deadline of a connection that has none, because its time-out was unlimited until now.
     mutating func armAnew(_ id: SlotID) {
         switch clients[id].phase {
-        case .fresh: arm(id, .request, configuration.requestTimeout)
-        case .head: arm(id, .header, configuration.headerTimeout)
-        case .parked: arm(id, .parked, configuration.clientIdleTimeout)
-        case .ending:
-            let isIdle = clients[id].endingKind == .idle
-            arm(id, isIdle ? .grace : .linger, isIdle ? configuration.closeGrace : configuration.writeTimeout)
-        case .exchange where pool.isWaiting(id): arm(id, .queue, configuration.queueTimeout)
+        case .fresh: arm(id, .request)
+        case .head: arm(id, .header)
+        case .parked: armParked(id)
+        case .unread: arm(id, .unread)
+        case .ending: arm(id, .graceAgain)
+        case .exchange where pool.isWaiting(id): arm(id, .queue)
         case .exchange, .tunnel: armClient(id)
         }
     }
@@ -36,14 +67,14 @@ extension ProxyEngine {
         let exchange = clients[id].exchange
         if exchange.stage == .waiting && exchange.isOpen { return }
         if clients[id].isStalled {
-            arm(id, .stall, configuration.writeTimeout)
+            armStall(id, otherwise: .stall)
         } else if exchange.expectsContinue && exchange.stage == .sent {
-            arm(id, .expect, configuration.expectContinueTimeout)
+            arm(id, .expect)
         } else if clients[id].peerFinished {
             // A client that has left looks like one that has half-closed, until something is sent to it.
-            arm(id, .halfClose, configuration.halfCloseTimeout)
+            arm(id, .halfClose)
         } else if exchange.stage == .sent && !exchange.request.isComplete && !isUpstreamStalled(exchange) {
-            arm(id, .content, configuration.writeTimeout)
+            arm(id, .content)
         } else {
             clientDeadlines.disarm(id.slot)
         }
@@ -56,13 +87,13 @@ extension ProxyEngine {
     private mutating func armTunnel(_ id: SlotID) {
         let tunnel = clients[id].exchange.tunnel
         if clients[id].isStalled {
-            arm(id, .stall, configuration.writeTimeout)
+            armStall(id, otherwise: .stall)
         } else if tunnel.clientFinished || tunnel.upstreamFinished {
-            arm(id, .halfClose, configuration.halfCloseTimeout)
+            arm(id, .halfClose)
         } else if tunnel.isInHandshake {
-            arm(id, .handshake, max(configuration.requestTimeout, configuration.tunnelIdleTimeout))
-        } else if tunnel.quietSince != .never {
-            arm(id, .tunnel, configuration.tunnelIdleTimeout)
+            arm(id, .handshake)
+        } else if destinations.quietSince(id) != .never {
+            armQuiet(id)
         } else {
             // Working: an answer is awaited, however long it takes. TCP keepalive finds a dead peer.
             clientDeadlines.disarm(id.slot)
@@ -78,8 +109,9 @@ extension ProxyEngine {
             openExchange(id)
             clients[id].isPersistent = false
             answer(id, .clientTimeout)
-        case .parked:
-            endParked(id, .idleTooLong)
+        case .evidence, .parkedOnce, .parked, .parkedLong, .leaked: parkedDeadlinePassed(id, lane)
+        case .unread: inspectUnread(id, again: .unread)
+        case .stallOfLeak: stallOfLeakPassed(id)
         case .queue:
             queueDeadlinePassed(id)
         case .expect:
@@ -104,15 +136,16 @@ extension ProxyEngine {
             answer(id, .clientTimeout)
         case .flush:
             if clients[id].isStalled {
-                arm(id, .linger, configuration.writeTimeout)
+                arm(id, .linger)
             } else {
                 closeClient(id, .normal)
             }
-        case .grace, .linger:
+        case .grace, .leakGrace, .graceAgain: inspectUnread(id, again: .graceAgain)
+        case .linger:
             statistics.resetAfterGrace += 1
             closeClient(id, .reset)
-        case .handshake, .tunnel:
-            closeTunnel(id, .tunnelQuiet)
+        case .quietOfLeak, .quietEvidence, .quietReap, .quietSurplus: quietDeadlinePassed(id, lane)
+        case .handshake, .tunnel: closeTunnel(id, .tunnelQuiet)
         case .halfClose:
             if clients[id].phase == .tunnel {
                 closeTunnel(id, .halfClosed)
@@ -127,7 +160,8 @@ extension ProxyEngine {
     private mutating func queueDeadlinePassed(_ id: SlotID) {
         if pool.isDialPending(for: id) {
             // At most ten looks a second, however short the time-out.
-            arm(id, .queue, max(configuration.queueTimeout, .milliseconds(100)))
+            let length = max(configuration.queueTimeout, .milliseconds(100))
+            clientDeadlines.arm(id.slot, lane: ClientLane.queue.rawValue, at: now + length)
             return
         }
         answer(id, pool.isBackingOff(id) ? pressureCause : .queueTimeout)

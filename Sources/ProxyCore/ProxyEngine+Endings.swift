@@ -41,6 +41,7 @@ extension ProxyEngine {
         }
         giveHeadsBack(id)
         if exchange.isCountedAsTunnel { tunnels -= 1 }
+        destinations.leave(id)
         clients[id].exchange.isCountedAsTunnel = false
         clients[id].exchange.isOpen = false
     }
@@ -76,6 +77,7 @@ extension ProxyEngine {
             // Unread is not parked: nothing more happens until the client has taken its answer.
             clients[id].exchange.stage = .flushing
             armClient(id)
+            noteStall(id)
         } else {
             park(id)
         }
@@ -90,15 +92,16 @@ extension ProxyEngine {
             clients[id].exchange.stage = .flushing
         } else if clients[id].phase == .ending && clients[id].endingKind == .idle {
             clients[id].endingKind = .afterResponse
-            arm(id, .linger, configuration.writeTimeout)
+            arm(id, .linger)
         }
     }
 
-    private mutating func park(_ id: SlotID) {
+    mutating func park(_ id: SlotID) {
         clients[id].phase = .parked
+        clients[id].isReaping = false
         clients[id].exchange = Exchange()
-        arm(id, .parked, configuration.clientIdleTimeout)
-        let surplus = policy.park(id)
+        let surplus = policy.park(id, now: now)
+        armParked(id)
         resumeClient(id)
         if let surplus { endParked(surplus, .tooManyParked) }
     }
@@ -113,19 +116,21 @@ extension ProxyEngine {
     /// arrive after close(2) would destroy a response the client has not read (RFC 9112 §9.6).
     mutating func beginEnding(_ id: SlotID, _ kind: EndingKind) {
         policy.unpark(id)
+        if clients[id].askedClose && kind == .afterResponse {
+            policy.closedByClient(id, requests: Int(clients[id].requests), now: now)
+        }
+        let isLeaking = policy.isCured(id)
         clients[id].phase = .ending
         clients[id].endingKind = kind
+        clients[id].waitsSince = now
         clients[id].exchange = Exchange()
         actions.append(.finish(.client(id)))
         endingLinks.append(Int32(id.slot), to: &ending)
-        switch kind {
-        case .idle: arm(id, .grace, configuration.closeGrace)
-        case .afterResponse: arm(id, .linger, configuration.writeTimeout)
-        }
+        arm(id, isLeaking ? .leakGrace : .grace)
         if clients[id].peerFinished && !clients[id].isStalled {
             // Not within this event: its bytes may not all fit the kernel, which the shell reports only
             // afterwards, and a close drops what is pending.
-            arm(id, .flush, .zero)
+            clientDeadlines.arm(id.slot, lane: ClientLane.flush.rawValue, at: now)
         } else {
             resumeClient(id)
         }
@@ -151,6 +156,7 @@ extension ProxyEngine {
         precondition(!clients[id].exchange.isOpen, "closed with an exchange in flight")
         if endingLinks.isLinked(Int32(id.slot)) { endingLinks.remove(Int32(id.slot), from: &ending) }
         clientDeadlines.disarm(id.slot)
+        destinations.leave(id)
         policy.left(id)
         clients.remove(id)
         actions.append(.close(.client(id), manner))
@@ -187,7 +193,10 @@ extension ProxyEngine {
             actions.append(.pauseReading(.client(id)))
         }
         switch clients[id].phase {
-        case .fresh, .parked, .head:
+        case .fresh, .parked, .unread, .head:
+            if clients[id].phase == .parked {
+                policy.closedByClient(id, requests: Int(clients[id].requests), now: now)
+            }
             closeClient(id, .normal)
         case .ending:
             statistics.gracefulCloses += 1
@@ -210,7 +219,7 @@ extension ProxyEngine {
         switch clients[id].phase {
         case .exchange where clients[id].exchange.isOpen: abortExchange(id, .clientGone, .reset)
         case .tunnel: closeTunnel(id, .clientGone)
-        case .fresh, .head, .parked, .exchange, .ending: closeClient(id, .reset)
+        case .fresh, .head, .parked, .unread, .exchange, .ending: closeClient(id, .reset)
         }
     }
 
@@ -224,6 +233,7 @@ extension ProxyEngine {
 
     mutating func clientDrained(_ id: SlotID) {
         clients[id].isStalled = false
+        endStall(id)
         if clients[id].phase == .ending {
             if clients[id].peerFinished { closeClient(id, .normal) }
             return

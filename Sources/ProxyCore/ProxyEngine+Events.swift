@@ -14,13 +14,14 @@ extension ProxyEngine {
             preconditionFailure("room was made, and is gone")
         }
         statistics.clientsAccepted += 1
-        arm(id, .request, configuration.requestTimeout)
+        arm(id, .request)
         // Near the bound the longest parked go in good order, so that at the bound nobody must be reset.
         if policy.held > policy.limits.maxConnections - min(64, policy.limits.maxConnections / 16),
             let victim = policy.longestParkedOfHeaviestOwner()
         {
             endParked(victim, .evicted)
         }
+        applyVerdicts()
         return .client(id)
     }
 
@@ -38,7 +39,9 @@ extension ProxyEngine {
             return bytes.count
         }
         switch connection.side {
-        case .client: return clientBytes(connection.id, bytes)
+        case .client:
+            defer { applyVerdicts() }
+            return clientBytes(connection.id, bytes)
         case .upstream: return upstreamBytes(UpstreamID(connection.id), bytes)
         }
     }
@@ -54,6 +57,7 @@ extension ProxyEngine {
         case .client: clientEnded(connection.id)
         case .upstream: upstreamEnded(UpstreamID(connection.id), isReset: false)
         }
+        applyVerdicts()
     }
 
     /// The connection failed (reset, time-out of the kernel, write error); the shell still holds it.
@@ -79,6 +83,7 @@ extension ProxyEngine {
             becomeUnread(connection.id)
             if let upstream = clients[connection.id].exchange.upstream { pause(upstream) }
             armClient(connection.id)
+            noteStall(connection.id)
         case .upstream:
             let slot = connection.id.index
             links[slot].isStalled = true
@@ -178,6 +183,7 @@ extension ProxyEngine {
             if pool.isAlive(id), let lane = UpstreamLane(rawValue: lane) { upstreamDeadlinePassed(id, lane) }
         }
         if pool.nextDeadline <= now { pool.expire(now: now, limit: limit) }
+        applyVerdicts()
         continueDraining(limit: limit)
         applyPoolEffects()
     }
@@ -192,6 +198,8 @@ extension ProxyEngine {
             policy.count(.evicted)
             closeClient(victim, .reset)
         }
+        if policy.parked == 0, let victim = destinations.longestStalledOfHeaviest() { cutStalled(victim) }
+        applyPoolEffects()
     }
 
     /// The process is stopping: nothing is accepted or kept any more. Work in flight goes on.

@@ -9,9 +9,10 @@ extension ProxyEngine {
         let exchange = clients[id].exchange
         clients[id].exchange.stage = .waiting
         let end = Int(exchange.hostOffset + exchange.hostCount)
+        let host = Int(exchange.hostOffset)..<end
         let acquisition = pool.acquire(
             exchange.isConnect ? .tunnel : .http,
-            host: heads[exchange.head].span.extracting(Int(exchange.hostOffset)..<end),
+            host: heads[exchange.head].span.extracting(host),
             port: exchange.port,
             for: id,
             need: exchange.need,
@@ -19,7 +20,7 @@ extension ProxyEngine {
         )
         switch acquisition {
         case .leased(let upstream): attach(id, upstream, isReused: true)
-        case .waiting: arm(id, .queue, configuration.queueTimeout)
+        case .waiting: arm(id, .queue)
         case .queueFull: answer(id, .queueFull)
         }
         applyPoolEffects()
@@ -66,6 +67,7 @@ extension ProxyEngine {
         links[slot].acknowledgeBy = .never
         clientDeadlines.disarm(id.slot)
         clients[id].exchange.upstream = upstream
+        clients[id].destination = pool.destinationHash(of: upstream)
         clients[id].exchange.isReused = isReused
         clients[id].exchange.hasUpstream = true
         noteWait(id)

@@ -11,6 +11,7 @@ extension ProxyEngine {
         public var waiting = 0
         public var exchanging = 0
         public var parked = 0
+        public var unread = 0
         public var tunnels = 0
         public var ending = 0
 
@@ -33,6 +34,7 @@ extension ProxyEngine {
                     report.exchanging += 1
                 }
             case .parked: report.parked += 1
+            case .unread: report.unread += 1
             case .tunnel: report.tunnels += 1
             case .ending: report.ending += 1
             }
@@ -44,6 +46,7 @@ extension ProxyEngine {
     public func checkInvariants() {
         pool.checkInvariants()
         policy.checkInvariants()
+        destinations.checkInvariants()
         var counted = 0
         var heldHeads = 0
         for slot in 0..<clients.capacity {
@@ -63,7 +66,7 @@ extension ProxyEngine {
                 heldHeads += head >= 0 ? 1 : 0
             }
             checkExchange(id)
-            if [.fresh, .head, .parked, .ending].contains(session.phase) {
+            if [.fresh, .head, .parked, .unread, .ending].contains(session.phase) {
                 precondition(
                     clientDeadlines.lane(of: UInt32(slot)) != nil || hasUnlimitedPhase(session.phase),
                     "a connection without a deadline"
@@ -94,6 +97,7 @@ extension ProxyEngine {
         case .fresh: configuration.requestTimeout.isUnlimited
         case .head: configuration.headerTimeout.isUnlimited
         case .parked: configuration.clientIdleTimeout.isUnlimited
+        case .unread: false
         case .ending: configuration.closeGrace.isUnlimited || configuration.writeTimeout.isUnlimited
         case .exchange, .tunnel: true
         }

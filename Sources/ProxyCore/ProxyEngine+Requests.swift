@@ -7,7 +7,7 @@ import UpstreamPool
 extension ProxyEngine {
     mutating func clientBytes(_ id: SlotID, _ bytes: Span<UInt8>) -> Int {
         switch clients[id].phase {
-        case .fresh, .parked, .head: return readRequestHead(id, bytes)
+        case .fresh, .parked, .unread, .head: return readRequestHead(id, bytes)
         case .exchange: return requestContent(id, bytes, from: 0)
         case .tunnel: return tunnelBytesFromClient(id, bytes, from: 0)
         case .ending:
@@ -60,13 +60,13 @@ extension ProxyEngine {
     private mutating func waitForRestOfHead(_ id: SlotID, _ scanned: Int) {
         clients[id].scanned = UInt32(scanned)
         if clients[id].phase == .head { return }
-        policy.unpark(id)
+        leaveIdle(id)
         clients[id].phase = .head
-        arm(id, .header, configuration.headerTimeout)
+        arm(id, .header)
     }
 
     mutating func openExchange(_ id: SlotID) {
-        policy.unpark(id)
+        leaveIdle(id)
         clientDeadlines.disarm(id.slot)
         clients[id].phase = .exchange
         clients[id].scanned = 0
@@ -75,6 +75,13 @@ extension ProxyEngine {
         clients[id].exchange.isOpen = true
         clients[id].exchange.startedAt = now
         statistics.requests += 1
+    }
+
+    /// A request begins: the connection is parked, or unread, no more.
+    private mutating func leaveIdle(_ id: SlotID) {
+        policy.used(id, now: now)
+        if clients[id].phase == .unread { destinations.leave(id) }
+        clients[id].isReaping = false
     }
 
     /// Keeps "METHOD target" for the access record.
@@ -104,8 +111,12 @@ extension ProxyEngine {
         clients[id].exchange.bytesUp = UInt64(head.length)
         statistics.bytesUp += UInt64(head.length)
         // RFC 9112 §9.3: a proxy keeps no connection to an HTTP/1.0 client.
-        clients[id].isPersistent = head.version == .http11 && !options.contains(.close)
+        clients[id].askedClose = head.version == .http10 || options.contains(.close)
+        clients[id].isPersistent = !clients[id].askedClose
 
+        if clients[id].requests == 1, policy.needsAgent(id), let agent = fields.first(.userAgent) {
+            policy.noteAgent(id, bytes.extracting(agent.value.range))
+        }
         if fields.present.contains(.via) && Via.names(configuration.pseudonym, in: bytes, fields) {
             return refuse(id, .loopDetected, bytes)
         }

@@ -129,17 +129,15 @@ extension ProxyEngine {
         let exchange = clients[id].exchange
         // RFC 9110 §7.8: only to what was offered, and only behind the whole request.
         guard exchange.offersUpgrade, exchange.request.isComplete,
-            UpgradeTokens.isOffered(bytes, fields, in: heads[exchange.offer].span),
-            let upgrade = fields.first(.upgrade)
+            UpgradeTokens.isOffered(bytes, fields, in: heads[exchange.offer].span)
         else { throw .upgradeNotOffered }
         fields.drop(.contentLength)
         let start = outbox.count
         appendStatusLine(bytes, head)
         HeadWriter.appendFields(bytes, fields, to: &outbox)
         appendVia(head.version)
-        outbox.append("Connection: Upgrade\r\nUpgrade: ")
-        outbox.append(bytes.extracting(upgrade.value.range))
-        outbox.append("\r\n\r\n")
+        appendUpgrade(bytes)
+        outbox.append("\r\n")
         actions.append(.send(.client(id), offset: start, count: outbox.count - start))
         clients[id].exchange.status = 101
         becomeTunnel(id, upstream)
@@ -187,7 +185,8 @@ extension ProxyEngine {
         }
         appendVia(head.version)
         if !fields.present.contains(.date) { dates.append(now, to: &outbox) }
-        if head.status == 426 { appendUpgradeRequired(bytes) }
+        // RFC 9110 §15.5.22: it says to what the client should switch, which is hop-by-hop like any upgrade.
+        if head.status == 426 { appendUpgrade(bytes) }
         appendPersistence(id)
         outbox.append("\r\n")
         actions.append(.send(.client(id), offset: start, count: outbox.count - start))
@@ -211,8 +210,8 @@ extension ProxyEngine {
         outbox.append("\r\n")
     }
 
-    /// RFC 9110 §15.5.22: a 426 says to what the client should switch, which is hop-by-hop like any upgrade.
-    private mutating func appendUpgradeRequired(_ bytes: Span<UInt8>) {
+    /// The protocols of the response, as far as they are relayed.
+    private mutating func appendUpgrade(_ bytes: Span<UInt8>) {
         var protocols = ByteBuffer()
         UpgradeTokens.appendRelayed(bytes, fields, to: &protocols)
         if protocols.isEmpty { return }
@@ -230,13 +229,16 @@ extension ProxyEngine {
     /// Decides whether the client connection lives on, and says so: an announced close is free of
     /// the race that a silent one has.
     mutating func appendPersistence(_ id: SlotID) {
-        let reason = policy.reasonToEnd(id, requests: Int(clients[id].requests), now: now)
-        let keeps =
-            clients[id].isPersistent && !clients[id].peerFinished && !isDraining && reason == nil
+        var keeps =
+            clients[id].isPersistent && !clients[id].peerFinished && !isDraining
             && clients[id].exchange.request.isComplete
+        // The policy is asked last: it counts on it that a connection which may be kept is.
+        if keeps, let reason = policy.reasonToEnd(id, requests: Int(clients[id].requests), now: now) {
+            policy.count(reason)
+            keeps = false
+        }
         clients[id].exchange.announcedClose = !keeps
         guard keeps else {
-            if let reason, clients[id].isPersistent { policy.count(reason) }
             outbox.append("Connection: close\r\n")
             return
         }
@@ -277,6 +279,7 @@ extension ProxyEngine {
         let id = links[slot].client
         guard id != .none else {
             statistics.idleClosedByUpstream += 1
+            pool.closedWhileIdle(upstream, now: now)
             closeUpstream(upstream, isReset ? .reset : .normal)
             applyPoolEffects()
             return

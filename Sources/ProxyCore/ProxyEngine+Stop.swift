@@ -13,7 +13,7 @@ extension ProxyEngine {
             switch clients[id].phase {
             case .exchange where clients[id].exchange.isOpen: abortExchange(id, .stopped, .reset)
             case .tunnel: closeTunnel(id, .stopped)
-            case .fresh, .head, .parked, .ending, .exchange: closeClient(id, .normal)
+            case .fresh, .head, .parked, .unread, .ending, .exchange: closeClient(id, .normal)
             }
         }
         pool.drain(now: now)

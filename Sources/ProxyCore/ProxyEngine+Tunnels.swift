@@ -1,4 +1,5 @@
 import Basics
+import ClientPolicy
 import HTTPWire
 import UpstreamPool
 
@@ -17,6 +18,7 @@ extension ProxyEngine {
         if !allowed.isEmpty && !allowed.contains(target.port) {
             answer(id, .denied)
         } else if countTunnel(id) {
+            joinTunnel(id)
             seekUpstream(id)
         } else {
             answer(id, .tooManyTunnels)
@@ -41,7 +43,10 @@ extension ProxyEngine {
 
     /// From here on bytes are only relayed. The quiet clock starts now, not with the dial.
     mutating func becomeTunnel(_ id: SlotID, _ upstream: UpstreamID) {
-        if !clients[id].exchange.isCountedAsTunnel { _ = countTunnel(id) }
+        if !clients[id].exchange.isCountedAsTunnel {
+            _ = countTunnel(id)
+            joinTunnel(id)
+        }
         statistics.tunnelsOpened += 1
         clients[id].phase = .tunnel
         // After an upgrade the client has asked already; it need not speak again.
@@ -54,7 +59,7 @@ extension ProxyEngine {
         } else {
             resumeClient(id)
         }
-        becomeQuiet(id, upstream)
+        becomeQuiet(id)
     }
 
     /// Relays the event's bytes from `start` on; what is before was a head. Returns the end of what was
@@ -70,19 +75,9 @@ extension ProxyEngine {
         clients[id].exchange.bytesUp += UInt64(count)
         statistics.bytesUp += UInt64(count)
         noteClientBurst(id, firstByte: bytes[start])
-        leaveQuiet(id)
+        destinations.leaveQuiet(id)
         armClient(id)
         return bytes.count
-    }
-
-    /// Keeps count of who speaks, as far as it tells a handshake from what follows.
-    private mutating func noteClientBurst(_ id: SlotID, firstByte: UInt8) {
-        if clients[id].exchange.tunnel.clientSpokeLast { return }
-        let handshakeRecord: UInt8 = 22
-        let bursts = clients[id].exchange.tunnel.clientBursts
-        if bursts == 0 { clients[id].exchange.tunnel.isTLS = firstByte == handshakeRecord }
-        clients[id].exchange.tunnel.clientBursts = min(2, bursts + 1)
-        clients[id].exchange.tunnel.clientSpokeLast = true
     }
 
     mutating func tunnelBytesFromUpstream(
@@ -100,41 +95,14 @@ extension ProxyEngine {
         forward(.client(id), start, count)
         clients[id].exchange.bytesDown += UInt64(count)
         statistics.bytesDown += UInt64(count)
-        clients[id].exchange.tunnel.clientSpokeLast = false
-        becomeQuiet(id, upstream)
+        noteUpstreamBurst(id)
+        becomeQuiet(id)
         return bytes.count
-    }
-
-    /// The last bytes were the upstream's (or none have come yet): from now on the tunnel counts as
-    /// quiet. Where too many are, the longest quiet one of the destination goes.
-    private mutating func becomeQuiet(_ id: SlotID, _ upstream: UpstreamID) {
-        leaveQuiet(id)
-        if clients[id].exchange.tunnel.isInHandshake { return armClient(id) }
-        let origin = Int(pool.origin(of: upstream).id.slot)
-        while quietTunnels.count <= origin { quietTunnels.append(ListEnds()) }
-        clients[id].exchange.tunnel.quietSince = now
-        clients[id].exchange.tunnel.quietList = Int32(origin)
-        quietLinks.append(Int32(id.slot), to: &quietTunnels[origin])
-        armClient(id)
-        while quietTunnels[origin].count > configuration.maxQuietPerDestination,
-            let longest = clients.occupant(of: Int(quietTunnels[origin].first)), longest != id,
-            now.since(clients[longest].exchange.tunnel.quietSince) >= configuration.minimumQuiet
-        {
-            closeTunnel(longest, .tunnelQuiet)
-        }
-    }
-
-    /// An answer is awaited (the client spoke last), or the tunnel is ending.
-    mutating func leaveQuiet(_ id: SlotID) {
-        let list = clients[id].exchange.tunnel.quietList
-        if list < 0 { return }
-        quietLinks.remove(Int32(id.slot), from: &quietTunnels[Int(list)])
-        clients[id].exchange.tunnel.quietList = -1
-        clients[id].exchange.tunnel.quietSince = .never
     }
 
     /// The client's FIN: passed on, the other direction goes on (RFC 9110 §9.3.6).
     mutating func clientFinishedTunnel(_ id: SlotID, _ upstream: UpstreamID) {
+        if !clients[id].exchange.tunnel.upstreamFinished { destinations.closedByClient(id, now: now) }
         clients[id].exchange.tunnel.clientFinished = true
         actions.append(.finish(.upstream(upstream)))
         endTunnelIfFinished(id, upstream)
@@ -156,7 +124,6 @@ extension ProxyEngine {
             armClient(id)
             return
         }
-        leaveQuiet(id)
         clients[id].exchange.upstream = nil
         conclude(id, .completed)
         closeUpstream(upstream, .normal)
@@ -167,12 +134,14 @@ extension ProxyEngine {
     /// Ends a tunnel that has not finished by itself. The upstream half is reset, so that it leaves
     /// no TIME_WAIT on our ports; the client half is closed in steps, unless it does not read anyway.
     mutating func closeTunnel(_ id: SlotID, _ cause: Cause) {
-        leaveQuiet(id)
         let upstream = clients[id].exchange.upstream
         clients[id].exchange.upstream = nil
         conclude(id, cause)
         if let upstream { closeUpstream(upstream, .reset) }
-        let mustReset = clients[id].isStalled || cause == .clientGone || cause == .upstreamGone
+        // What a leaking owner left lying has been read, so a reset takes nothing and frees the port at once.
+        let mustReset =
+            clients[id].isStalled || cause == .clientGone || cause == .upstreamGone || cause == .tunnelLeaked
+            || cause == .tooManyStalled
         if mustReset { closeClient(id, .reset) } else { beginEnding(id, .idle) }
         applyPoolEffects()
     }

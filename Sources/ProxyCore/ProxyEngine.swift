@@ -18,6 +18,8 @@ public struct ProxyEngine: ~Copyable {
     public internal(set) var pool: UpstreamPool
     /// The client connections' bounds.
     public internal(set) var policy: ClientPolicy
+    /// The tunnels' and stalls' bounds, by owner and destination.
+    public internal(set) var destinations = DestinationPolicy()
     /// Counters since start.
     public internal(set) var statistics = EngineStatistics()
     /// What the shell has to do after the last event.
@@ -26,6 +28,8 @@ public struct ProxyEngine: ~Copyable {
     public internal(set) var outbox = ByteBuffer(capacity: 4096)
     /// Ended exchanges and tunnels of the last event, if the access log is on.
     public internal(set) var records: [AccessRecord] = []
+    /// Verdicts that changed with the last event.
+    public internal(set) var verdicts: [VerdictNotice] = []
     /// Tunnels, from their CONNECT on.
     public internal(set) var tunnels = 0
     /// Whether the process is stopping.
@@ -37,9 +41,6 @@ public struct ProxyEngine: ~Copyable {
     var upstreamDeadlines = DeadlineQueues(lanes: UpstreamLane.allCases.count)
     var heads = HeadStore()
     var fields = FieldTable(capacity: 128)
-    /// Quiet tunnels by origin slot, longest quiet first.
-    var quietTunnels: [ListEnds] = []
-    var quietLinks = LinkTable()
     /// Connections that we ended and whose peer has not answered, longest first.
     var ending = ListEnds()
     var endingLinks = LinkTable()
@@ -102,6 +103,7 @@ public struct ProxyEngine: ~Copyable {
         now = time
         actions.removeAll(keepingCapacity: true)
         records.removeAll(keepingCapacity: true)
+        if !verdicts.isEmpty { verdicts.removeAll(keepingCapacity: true) }
         outbox.removeAll()
     }
 
@@ -111,14 +113,11 @@ public struct ProxyEngine: ~Copyable {
         configuration = new
         policy.limits = new.clients
         pool.setLimits(new.pool, now: now)
-        let lengths: [(ClientLane, Interval)] = [
-            (.request, new.requestTimeout), (.header, new.headerTimeout), (.parked, new.clientIdleTimeout),
-            (.queue, new.queueTimeout), (.expect, new.expectContinueTimeout), (.stall, new.writeTimeout),
-            (.content, new.writeTimeout), (.grace, new.closeGrace), (.linger, new.writeTimeout),
-            (.handshake, max(new.requestTimeout, new.tunnelIdleTimeout)), (.tunnel, new.tunnelIdleTimeout),
-            (.halfClose, new.halfCloseTimeout),
-        ]
-        for (lane, length) in lengths { clientDeadlines.clamp(lane: lane.rawValue, to: now + length) }
+        for lane in ClientLane.allCases {
+            let length = self.length(of: lane)
+            if length.isUnlimited { continue }
+            clientDeadlines.clamp(lane: lane.rawValue, to: now + length)
+        }
         shortenUpstreamDeadlines()
         for slot in 0..<clients.capacity where clientDeadlines.lane(of: UInt32(slot)) == nil {
             if let id = clients.occupant(of: slot) { armAnew(id) }

@@ -7,6 +7,7 @@ enum AdminPage: String, CaseIterable {
     case health = "/healthz"
     case metrics = "/metrics"
     case status = "/status"
+    case leaks = "/leaks"
 
     /// The page at a path, a query left aside.
     fileprivate init?(_ path: Span<UInt8>) {

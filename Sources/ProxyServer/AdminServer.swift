@@ -11,9 +11,11 @@ protocol AdminPages: AnyObject {
     func writeMetrics(to buffer: inout ByteBuffer)
     /// Appends `/status`.
     func writeStatus(to buffer: inout ByteBuffer)
+    /// Appends `/leaks`.
+    func writeLeaks(to buffer: inout ByteBuffer)
 }
 
-/// Serves `/healthz`, `/metrics` and `/status` on the data plane's own loop: a bounded number of connections,
+/// Serves `/healthz`, `/metrics`, `/status` and `/leaks` on the data plane's own loop: a bounded number of connections,
 /// one request each, in bounded time, never waiting for a peer.
 final class AdminServer {
     /// Connections at once; further ones wait in the backlog.
@@ -169,6 +171,9 @@ final class AdminServer {
         case .status:
             pages.writeStatus(to: &content)
             send(connection, 200, StatusJSON.contentType, isHead: isHead)
+        case .leaks:
+            pages.writeLeaks(to: &content)
+            send(connection, 200, LeaksJSON.contentType, isHead: isHead)
         }
     }
 

@@ -98,6 +98,9 @@ extension DataPlane {
             followUps.append(.checked(id, isSilent: isSilent(id)))
         case .inspect(let id):
             followUps.append(.inspected(id, silence: silence(of: id)))
+        case .inspectUnread(let id):
+            followUps.append(.unreadInspected(id, unread: unread(at: id)))
+        case .verdict(let index): onVerdict(engine.verdicts[index])
         case .pauseReading(let id):
             guard let connection = find(id) else { return }
             connection.isPaused = true

@@ -16,12 +16,14 @@ final class DataPlane: ReadinessHandler {
         case failed(ConnectionID)
         case checked(UpstreamID, isSilent: Bool)
         case inspected(UpstreamID, silence: Interval)
+        case unreadInspected(SlotID, unread: Int?)
         /// Reading was resumed: offer what was left.
         case offer(ConnectionID)
     }
 
     let loop: EventLoop
     let dialer: Dialer
+    let identity = ClientIdentity()
     var engine: ProxyEngine
     var block: ReceiveBlock
     /// The longest head that was ever allowed, which is what the block has room for.
@@ -44,6 +46,8 @@ final class DataPlane: ReadinessHandler {
     private(set) var dialFailures = [Int](repeating: 0, count: Cause.allCases.count)
     /// Access records go here, with the outbox in which their text lies, and the client's address.
     var onRecord: (AccessRecord, ByteBuffer, Endpoint) -> Void = { _, _, _ in }
+    /// Verdicts that changed go here.
+    var onVerdict: (VerdictNotice) -> Void = { _ in }
     /// Called when it has changed whether another client can be accepted, and while draining after each
     /// event, when nothing may be left.
     var onSettled: () -> Void = {}
@@ -82,7 +86,8 @@ final class DataPlane: ReadinessHandler {
 
     /// Takes over an accepted socket; closes it where the engine has no room.
     func accepted(_ descriptor: Int32, _ peer: Endpoint) {
-        guard let id = engine.accepted(owner: OwnerKey(peer.address), now: loop.now) else {
+        let owner = identity.owner(of: peer, at: descriptor)
+        guard let id = engine.accepted(owner: owner, now: loop.now) else {
             Sockets.closeWithReset(descriptor)
             perform()
             settle()
@@ -265,6 +270,8 @@ final class DataPlane: ReadinessHandler {
             switch followUp {
             case .failed(let id): engine.failed(id, now: loop.now)
             case .checked(let id, let isSilent): engine.checked(id, isSilent: isSilent, now: loop.now)
+            case .unreadInspected(let id, let unread):
+                engine.unreadInspected(id, unread: unread, now: loop.now)
             case .inspected(let id, let silence): engine.inspected(id, silentFor: silence, now: loop.now)
             case .offer(let id):
                 guard let connection = find(id), !connection.isPaused, !connection.unconsumed.isEmpty else {
@@ -277,6 +284,24 @@ final class DataPlane: ReadinessHandler {
             perform()
         }
         followUps.removeAll(keepingCapacity: true)
+    }
+
+    /// Bytes that the app at the far end of a client connection has not read.
+    func unread(at id: SlotID) -> Int? {
+        guard let connection = find(.client(id)) else { return nil }
+        return identity.unread(by: connection.peer, at: connection.watch.descriptor)
+    }
+
+    /// The sockets of some of an owner's connections, by which its processes are found.
+    func inodes(of owner: SlotID, limit: Int) -> Set<UInt64> {
+        var inodes: Set<UInt64> = []
+        for id in engine.policy.connections(of: owner, limit: limit) {
+            guard let connection = find(.client(id)) else { continue }
+            if let inode = identity.inode(of: connection.peer, at: connection.watch.descriptor) {
+                inodes.insert(inode)
+            }
+        }
+        return inodes
     }
 
     // MARK: Connections by id

@@ -24,6 +24,8 @@ extension EngineConfiguration {
         requestTimeout = settings.client.requestTimeout
         headerTimeout = settings.client.headerTimeout
         clientIdleTimeout = settings.client.idleTimeout
+        leakIdleTimeout = settings.client.leakIdleTimeout
+        maxStalledPerOwner = settings.client.maxStalledPerOwner
         closeGrace = settings.client.closeGrace
         writeTimeout = settings.client.writeTimeout
         minProgress = settings.client.minProgress
@@ -53,6 +55,7 @@ extension PoolLimits {
         maxQueue = upstream.maxQueue
         dialPatience = upstream.dialPatience
         idleTimeout = upstream.idleTimeout
+        surplusTimeout = upstream.surplusTimeout
         maxAge = upstream.maxAge
         maxRequests = upstream.maxRequests
         unsafeReuseWindow = upstream.unsafeReuseWindow
@@ -63,6 +66,7 @@ extension ClientLimits {
     init(_ client: Settings.Client) {
         self.init()
         keepAlive = client.keepAlive
+        curesLeaks = client.leakCure
         maxConnections = client.maxConnections.count
         maxParkedPerOwner = client.maxParkedPerOwner
         maxRequests = client.maxRequests

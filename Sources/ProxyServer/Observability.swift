@@ -19,6 +19,7 @@ final class Observability: AdminPages {
     private var accessWriter: LogWriter?
     private var accessLog: AccessLog?
     private var admin: AdminServer?
+    private let leaks: LeakWatch
     private let version: String
     private let startedAt = WallClock.now
     private let startedOnLoop: MonotonicTime
@@ -35,9 +36,11 @@ final class Observability: AdminPages {
         logWriter = try LogWriter(descriptor: STDERR_FILENO)
         logStyle = LogStyle(settings.log, isJournal: LogStyle.isJournal(STDERR_FILENO))
         log = OperationalLog.logger(logWriter, logStyle)
+        leaks = LeakWatch(loop: loop, dataPlane: dataPlane, log: log)
         if let address = settings.admin, let endpoint = Endpoint(address) {
             admin = try AdminServer(loop: loop, endpoint: endpoint, pages: self)
         }
+        dataPlane.onVerdict = { [leaks] in leaks.announce($0) }
         dataPlane.onRecord = { [unowned self] in accessLog?.write($0, $1, client: $2) }
         reconfigure(settings)
     }
@@ -64,6 +67,7 @@ final class Observability: AdminPages {
     /// Writes what waits and ends the threads.
     func close() {
         admin?.close()
+        leaks.close()
         accessWriter?.stop()
         logWriter.stop()
     }
@@ -77,6 +81,8 @@ final class Observability: AdminPages {
     func writeStatus(to buffer: inout ByteBuffer) {
         StatusJSON.write(snapshot(withOrigins: true), to: &buffer)
     }
+
+    func writeLeaks(to buffer: inout ByteBuffer) { leaks.writeLeaks(to: &buffer) }
 
     private func snapshot(withOrigins: Bool) -> ProxySnapshot {
         var process = ProcessFigures()

@@ -20,6 +20,8 @@ extension World {
             case .finish(let id): onConnection(id, "finish") { finish($0) }
             case .close(let id, let manner): onConnection(id, "close") { close($0, manner) }
             case .record(let index): note(engine.records[index])
+            case .inspectUnread(let id): answerUnread(.client(id))
+            case .verdict: break
             }
         }
     }
@@ -97,6 +99,18 @@ extension World {
                 let isSilent =
                     pipe.readable == 0 && !pipe.isAtEnd && !pipe.isResetArrived && connection.held.isEmpty
                 world.call("checked \(id) \(isSilent)") { $0.checked(id, isSilent: isSilent, now: world.now) }
+            }
+        }
+    }
+
+    private func answerUnread(_ id: ConnectionID) {
+        onConnection(id, "inspectUnread") { connection in
+            followUps.append { world in
+                // Some clients are on another host, of which the kernel here knows nothing.
+                let unread = id.id.slot % 4 == 3 ? nil : connection.link.toPeer.unread
+                world.call("unreadInspected \(id) \(unread ?? -1)") {
+                    $0.unreadInspected(id.id, unread: unread, now: world.now)
+                }
             }
         }
     }

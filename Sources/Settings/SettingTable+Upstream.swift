@@ -68,7 +68,18 @@ extension SettingTable {
         ),
         Setting(
             "upstream.idle_timeout", .duration(unlimited: true), \.upstream.idleTimeout, default: "60s",
-            "How long a connection may be idle. Less where the origin announces less."
+            """
+            How long a connection may be idle. Less where the origin announces less, or was seen to close its \
+            idle connections sooner.
+            """
+        ),
+        Setting(
+            "upstream.surplus_timeout", .duration(unlimited: true), \.upstream.surplusTimeout, default: "3s",
+            """
+            How long a connection may be idle for which the pace of recent requests has no use: they came in \
+            shorter intervals, so that it lies there from a burst. Where they come at long intervals, it stays \
+            four times as long as the longest.
+            """
         ),
         Setting(
             "upstream.max_age", .duration(unlimited: true), \.upstream.maxAge, default: "10m",
@@ -178,7 +189,7 @@ extension SettingTable {
             default: "16KiB",
             """
             Most bytes of chunk extensions in one message. They are not passed on; a request with more is \
-            answered with 400, a response with 502 or cut.
+            answered with 400, a response is cut.
             """
         ),
     ]

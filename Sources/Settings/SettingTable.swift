@@ -99,7 +99,24 @@ public enum SettingTable {
         ),
         Setting(
             "client.idle_timeout", .duration(unlimited: true), \.client.idleTimeout, default: "60s",
-            "How long an app's connection may stay parked between exchanges."
+            """
+            How long an app's connection may stay parked between exchanges; it is kept for a quarter more, and \
+            four times as long for an app that was seen to come back late, so that the close meets no request.
+            """
+        ),
+        Setting(
+            "client.leak_cure", .onOff, \.client.leakCure, default: "on",
+            """
+            Whether an app that is found leaking is cured: its responses announce the close, and what it leaves \
+            lying is ended early. Off only tells of it (weir leaks, log, metrics).
+            """
+        ),
+        Setting(
+            "client.leak_idle_timeout", .duration(), \.client.leakIdleTimeout, default: "2s",
+            """
+            How long a connection of an app that leaks may stay parked, and a tunnel of it quiet that has \
+            carried one exchange.
+            """
         ),
         Setting(
             "client.close_grace", .duration(to: .seconds(60)), \.client.closeGrace, default: "2s",
@@ -119,6 +136,14 @@ public enum SettingTable {
             "client.max_parked_per_owner", .count(unlimited: true), \.client.maxParkedPerOwner,
             default: "128",
             "Most parked connections of one owner; beyond it the longest parked is closed."
+        ),
+        Setting(
+            "client.max_stalled_per_owner", .count(unlimited: true), \.client.maxStalledPerOwner,
+            default: "64",
+            """
+            Most connections of one owner whose answers it does not read; beyond it the longest unread is cut, \
+            of the destination where it has most.
+            """
         ),
         Setting(
             "client.max_requests", .count(unlimited: true), \.client.maxRequests, default: "unlimited",
@@ -171,10 +196,10 @@ public enum SettingTable {
         ),
         Setting(
             "tunnel.max_quiet_per_destination", .count(unlimited: true), \.tunnel.maxQuietPerDestination,
-            default: "unlimited",
+            default: "8",
             """
-            Most quiet tunnels to one destination; beyond it the longest quiet is closed. A limit fits an \
-            app known to leak; one with many event streams or WebSockets needs its tunnels quiet.
+            Most quiet tunnels of one owner to one destination that have carried one exchange and were not \
+            used again; beyond it the longest quiet is closed. Those seen in use are not counted.
             """
         ),
     ]

@@ -54,6 +54,12 @@ public struct Settings: Sendable, Equatable {
         public var maxAge = Interval.zero
         /// How long an app may leave a response unread. May be unlimited.
         public var writeTimeout = Interval.zero
+        /// Whether apps found leaking are cured, or only told of.
+        public var leakCure = false
+        /// How long a connection of a leaking owner may stay parked.
+        public var leakIdleTimeout = Interval.zero
+        /// Connections that one owner may leave unread; `Int.max` where unlimited.
+        public var maxStalledPerOwner = 0
         /// Fewest bytes of content that a request must bring within `writeTimeout`.
         public var minProgress = 0
     }
@@ -68,7 +74,8 @@ public struct Settings: Sendable, Equatable {
         public var halfCloseTimeout = Interval.zero
         /// Most tunnels at once.
         public var max = 0
-        /// Most quiet tunnels to one destination; `Int.max` where unlimited.
+        /// Most quiet tunnels of one owner to one destination that carried one exchange; `Int.max` where
+        /// unlimited.
         public var maxQuietPerDestination = 0
     }
 
@@ -94,6 +101,8 @@ public struct Settings: Sendable, Equatable {
         public var dialPatience = Interval.zero
         /// How long a connection may be idle. May be unlimited.
         public var idleTimeout = Interval.zero
+        /// How long one may be idle for which recent requests had no use. May be unlimited.
+        public var surplusTimeout = Interval.zero
         /// Age from which a connection is not reused. May be unlimited.
         public var maxAge = Interval.zero
         /// Most exchanges on one connection; `Int.max` where unlimited.

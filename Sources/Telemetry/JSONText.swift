@@ -62,6 +62,21 @@ extension ByteBuffer {
         appendJSONString(value)
     }
 
+    /// Adds a member with a text, `null` where there is none.
+    public mutating func member(_ key: String, optional value: String?) {
+        if let value { return member(key, value) }
+        beginMember(key)
+        append("null")
+    }
+
+    /// Adds a member with a number of thousandths that is not negative, as a fraction.
+    public mutating func member(_ key: String, thousandths: Int) {
+        beginMember(key)
+        append(decimal: UInt64(max(0, thousandths) / 1000))
+        append(".")
+        append(padded: Int64(max(0, thousandths) % 1000), width: 3)
+    }
+
     /// Adds a member with an instant, as RFC 3339 text.
     public mutating func member(_ key: String, _ value: WallTime) {
         beginMember(key)

@@ -35,6 +35,8 @@ extension Cause {
         case .upstreamTimeout: "upstream_timeout"
         case .badResponse: "bad_response"
         case .tunnelQuiet: "tunnel_quiet"
+        case .tunnelLeaked: "tunnel_leaked"
+        case .tooManyStalled: "too_many_stalled"
         case .halfClosed: "half_closed"
         case .stopped: "stopped"
         }
@@ -107,7 +109,20 @@ extension ClientEnd {
         case .draining: "draining"
         case .idleTooLong: "idle_too_long"
         case .tooManyParked: "too_many_parked"
+        case .leaking: "leaking"
+        case .abandoned: "abandoned"
         case .evicted: "evicted"
+        }
+    }
+}
+
+extension Verdict {
+    /// Stable name in lower case.
+    public var name: String {
+        switch self {
+        case .healthy: "healthy"
+        case .churning: "churning"
+        case .leaking: "leaking"
         }
     }
 }

@@ -6,7 +6,7 @@ extension ProxyEngine.ClientReport {
     var states: [(name: String, count: Int)] {
         [
             ("fresh", fresh), ("reading_head", readingHead), ("waiting", waiting), ("exchanging", exchanging),
-            ("parked", parked), ("tunnel", tunnels), ("ending", ending),
+            ("parked", parked), ("unread", unread), ("tunnel", tunnels), ("ending", ending),
         ]
     }
 

@@ -17,6 +17,8 @@ struct Origin {
     var blockedUntil = MonotonicTime.zero
     /// The waiter whose turn it is to get a dial still waits for a connection in use to come free.
     var isPatient = false
+    /// What its past tells.
+    var history = OriginHistory()
 
     var connections: Int { dialling + leased + Int(idle.count) }
     var isUnused: Bool { connections == 0 && waiters.isEmpty }
@@ -28,6 +30,7 @@ struct OriginTable {
     private(set) var origins = SlotMap<Origin>()
     private var buckets: [Int32] = Array(repeating: -1, count: 16)
     private let seed: UInt64
+    private var memory = OriginMemory()
 
     init(seed: UInt64) { self.seed = seed }
 
@@ -58,6 +61,7 @@ struct OriginTable {
         name.reserveCapacity(host.count)
         for index in host.indices { name.append(ASCII.lowercased(host[index])) }
         let id = origins.insert(Origin(hash: hash, kind: kind, host: name, port: port))
+        if kind == .http { origins[id].history = memory.history(of: hash) }
         buckets[bucket] = Int32(id.slot)
         return OriginID(id)
     }
@@ -66,6 +70,7 @@ struct OriginTable {
     mutating func remove(_ id: OriginID) {
         var hole = Int(truncatingIfNeeded: origins[id.id].hash) & (buckets.count - 1)
         while buckets[hole] != Int32(id.id.slot) { hole = (hole + 1) & (buckets.count - 1) }
+        if origins[id.id].kind == .http { memory.keep(origins[id.id].history, for: origins[id.id].hash) }
         origins.remove(id.id)
         // Backward-shift deletion: later members of the run move up, so no tombstones pile up.
         var probe = hole
@@ -96,7 +101,7 @@ struct OriginTable {
         return true
     }
 
-    private func hash(_ kind: OriginKind, _ host: Span<UInt8>, _ port: UInt16) -> UInt64 {
+    func hash(_ kind: OriginKind, _ host: Span<UInt8>, _ port: UInt16) -> UInt64 {
         var mixed = seed ^ (UInt64(port) << 8 | UInt64(kind.rawValue))
         for index in host.indices {
             mixed = (mixed ^ UInt64(ASCII.lowercased(host[index]))) &* 0x0000_0100_0000_01B3

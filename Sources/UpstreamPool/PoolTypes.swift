@@ -42,6 +42,8 @@ public struct PoolLimits: Sendable {
     public var maxQueue = 1024
     /// How long a connection may be idle.
     public var idleTimeout = Interval.seconds(60)
+    /// How long one may be idle for which recent requests had no use.
+    public var surplusTimeout = Interval.seconds(3)
     /// How old a connection may grow; ± 10 % jitter, so that connections made together do not end together.
     public var maxAge = Interval.seconds(600)
     /// Exchanges on one connection.

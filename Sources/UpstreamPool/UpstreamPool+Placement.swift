@@ -75,11 +75,27 @@ extension UpstreamPool {
         connections[id.id].idleSince = now
         idleLinks.append(Int32(id.id.slot), to: &table[origin].idle)
         idleByAgeLinks.append(Int32(id.id.slot), to: &idleByAge)
-        idleQueue.arm(id.id.slot, lane: 0, at: now + min(limits.idleTimeout, idleLimit))
+        armIdle(id, origin, min(idleLimit, table[origin].history.allowed(now)))
         if table[origin].idle.count > limits.maxIdlePerDestination {
             evictOldestIdle(of: origin, .tooManyIdle)
         }
         if idleByAge.count > limits.maxIdle { evictOldestIdle(.tooManyIdle) }
+    }
+
+    /// Sets how long the connection may lie idle: as long as the settings and the origin allow, but not much
+    /// longer than the recent pace of requests calls for.
+    private mutating func armIdle(_ id: UpstreamID, _ origin: OriginID, _ allowed: Interval) {
+        var lane = 0
+        var length = min(limits.idleTimeout, allowed)
+        let most = UpstreamPool.surplusLanes - 1
+        if let doublings = table[origin].history.doublings(of: limits.surplusTimeout, most: most) {
+            let wanted = limits.surplusTimeout.scaled(by: 1 << Int64(doublings), over: 1)
+            if wanted < length {
+                lane = doublings + 1
+                length = wanted
+            }
+        }
+        idleQueue.arm(id.id.slot, lane: lane, at: now + length)
     }
 
     mutating func unpark(_ id: UpstreamID) {

@@ -2,6 +2,14 @@ public import Basics
 
 // What the shell, the admin pages and the tests read.
 extension UpstreamPool {
+    /// A destination as one number that clients cannot foresee; case of the host does not matter.
+    public func destinationHash(_ kind: OriginKind, host: Span<UInt8>, port: UInt16) -> UInt64 {
+        table.hash(kind, host, port)
+    }
+
+    /// The same for where a connection leads.
+    public func destinationHash(of id: UpstreamID) -> UInt64 { table[connections[id.id].origin].hash }
+
     /// One origin as `/status` shows it.
     public struct OriginReport: Sendable {
         /// Host without brackets, lower case.

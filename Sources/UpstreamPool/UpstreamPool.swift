@@ -45,7 +45,10 @@ public struct UpstreamPool {
     /// Idle connections per origin.
     var idleLinks = LinkTable()
     /// Idle connections by the time at which they became idle: who goes first for room or age.
-    var idleQueue = DeadlineQueues(lanes: 1)
+    ///
+    /// Lane 0: `idle_timeout`, or what the origin allows; then `surplus_timeout`, doubled in each lane.
+    var idleQueue = DeadlineQueues(lanes: UpstreamPool.surplusLanes + 1)
+    static let surplusLanes = 6
     var idleByAge = ListEnds()
     var idleByAgeLinks = LinkTable()
     /// Waiters per origin, by client slot.
@@ -88,6 +91,7 @@ public struct UpstreamPool {
         // Without a window not even the connection that another exchange hands over is recent enough.
         let need = need == .recent && limits.unsafeReuseWindow == .zero ? .fresh : need
         let origin = table.intern(kind, host: host, port: port)
+        if kind == .http { table[origin].history.noteRequest(now) }
         defer {
             settle(origin)
             pump()
@@ -185,6 +189,15 @@ public struct UpstreamPool {
         connections.remove(id.id)
         settle(origin)
         pump()
+    }
+
+    /// The peer closed an idle connection; to be told before `lost`.
+    public mutating func closedWhileIdle(_ id: UpstreamID, now: MonotonicTime) {
+        guard connections.isAlive(id.id), connections[id.id].state == .idle else { return }
+        table[connections[id.id].origin].history.noteClose(
+            after: now.since(connections[id.id].idleSince),
+            now
+        )
     }
 
     /// The waiter gives up its place (its client left, or its deadline passed). A dial that was

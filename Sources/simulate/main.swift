@@ -3,7 +3,8 @@ import ProxyCore
 import ProxySimulation
 import Synchronization
 
-/// Runs the whole proxy in virtual time for many seeds, optimised: `simulate [COUNT [FIRST]]`.
+/// Runs the whole proxy in virtual time for many seeds, optimised: `simulate [COUNT [FIRST]]`; or the verdict on
+/// a population of apps: `simulate population [COUNT]`.
 ///
 /// Ends with the plain line "N passed, N failed" and status 1 where an oracle spoke. A seed that did is
 /// replayed, with everything that happened, by `WEIR_SIM_SEED=n swift test --filter SimulationTests`.
@@ -12,6 +13,9 @@ enum Simulate {
     private static let running = Atomic<UInt64>(0)
 
     static func main() -> Int32 {
+        if CommandLine.arguments.dropFirst().first == "population" {
+            return judgePopulation(CommandLine.arguments.dropFirst(2).first.flatMap { UInt64($0) } ?? 3000)
+        }
         let arguments = CommandLine.arguments.dropFirst().compactMap { UInt64($0) }
         let count = arguments.first ?? 10_000
         let first = arguments.count > 1 ? arguments[1] : 0
@@ -32,6 +36,26 @@ enum Simulate {
         print("\n\(count) seeds from \(first), \(events) events, invariants checked after each")
         print("\(Int(count) - failed) passed, \(failed) failed")
         return failed == 0 ? 0 : 1
+    }
+
+    /// So many apps of each kind: how many were called leaking, and after how many leaked connections.
+    private static func judgePopulation(_ count: UInt64) -> Int32 {
+        var wrong = 0
+        for kind in AppKind.allCases {
+            let outcomes = (0..<count).map { AppRun.play(kind, seed: $0) }
+            let found = outcomes.filter(\.wasLeaking)
+            wrong += kind.isLeaky ? outcomes.count - found.count : found.count
+            let leaked = found.compactMap(\.leakedUntilFound).sorted()
+            let most = outcomes.map(\.mostParked).max() ?? 0
+            var line = "\(kind.rawValue): \(found.count) of \(count) called leaking, most parked \(most)"
+            if !leaked.isEmpty {
+                line +=
+                    ", leaked until found: median \(leaked[leaked.count / 2]), most \(leaked[leaked.count - 1])"
+            }
+            print(line)
+        }
+        print("\(AppKind.allCases.count * Int(count) - wrong) passed, \(wrong) failed")
+        return wrong == 0 ? 0 : 1
     }
 
     /// Does only what a signal handler may.

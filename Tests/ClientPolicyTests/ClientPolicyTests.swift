@@ -20,7 +20,7 @@ struct ClientPolicyTests {
     {
         let id = slots.insert(0)
         #expect(policy.admit(id, owner: owner, now: .zero) == .admitted)
-        return (id, policy.park(id))
+        return (id, policy.park(id, now: .zero))
     }
 
     @Test("over the bound the longest parked of the owner with most parked goes")
@@ -83,7 +83,8 @@ struct ClientPolicyTests {
     func counts() {
         var policy = policy()
         let all: [ClientEnd] = [
-            .keepAliveOff, .usedUp, .tooOld, .draining, .idleTooLong, .tooManyParked, .evicted,
+            .keepAliveOff, .usedUp, .tooOld, .draining, .idleTooLong, .tooManyParked, .leaking, .abandoned,
+            .evicted,
         ]
         #expect(Set(all) == Set(ClientEnd.allCases))
         for (times, end) in all.enumerated() { for _ in 0...times { policy.count(end) } }
@@ -149,7 +150,7 @@ struct ClientPolicyTests {
                 guard let id = held.keys.sorted(by: { $0.slot < $1.slot }).first(where: { held[$0] == false })
                 else { continue }
                 held[id] = true
-                if let surplus = policy.park(id) {
+                if let surplus = policy.park(id, now: .zero) {
                     #expect(held[surplus] == true)
                     policy.unpark(surplus)
                     held[surplus] = false

@@ -38,10 +38,13 @@ class Namespace:
     """One network namespace with a loopback device that also carries `ORIGIN_ADDRESS`.
 
     That second address is there because Go never sends localhost or 127.0.0.0/8 through a proxy.
-    `ports` limits the ephemeral ports, for example (20000, 20499).
+    `ports` limits the ephemeral ports, for example (20000, 20499). `ip netns exec` puts a /sys of its own
+    over the host's, in which no cgroup can be found; with `host_files` programs keep the host's, and
+    `write_etc` has no effect.
     """
 
-    def __init__(self, ports=None, prefix="weir"):
+    def __init__(self, ports=None, prefix="weir", host_files=False):
+        self.host_files = host_files
         self.name = f"{prefix}-{os.getpid()}-{next(_counter)}"
         self._etc = os.path.join("/etc/netns", self.name)
         _run("ip", "netns", "add", self.name)
@@ -65,7 +68,10 @@ class Namespace:
         shutil.rmtree(self._etc, ignore_errors=True)
 
     def command(self, *argv):
-        """The command line that runs `argv` inside; `ip` execs, so the pid is that of `argv` itself."""
+        """The command line that runs `argv` inside; `ip` execs, so the pid is that of `argv` itself, and
+        so does `nsenter`."""
+        if self.host_files:
+            return ["nsenter", f"--net=/run/netns/{self.name}", "--", *argv]
         return ["ip", "netns", "exec", self.name, *argv]
 
     def run(self, *argv):

@@ -19,10 +19,10 @@ import weirprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 #: Longest first, so that the last to finish is not the last to start.
-SLOW_FIRST = ["DeadFlow", "Leak"]
+SLOW_FIRST = ["Collateral", "DeadFlow", "Leak"]
 #: These take whole cores. Beside them a TLS handshake of the leak tests lasts seconds, so they run by
 #: themselves, at the end.
-GREEDY = re.compile("Streaming|Backpressure|Parked")
+GREEDY = re.compile("Streaming|Backpressure|Parked|Greedy")
 CLASS_TIMEOUT = 330
 
 

@@ -207,7 +207,7 @@ class ShortageTests(WeirTestCase):
         self.start()
         origin = self.origin()
         parked, upstream, _ = self.get(origin)
-        self.weir.limit_descriptors(self.weir.descriptors() + 2)
+        self.weir.limit_descriptors(len(self.weir.descriptor_names()) + 2)
         clients = [self.client() for _ in range(20)]
         for number, client in enumerate(clients):
             client.send(request(origin.url(f"/{number}")))

@@ -83,7 +83,7 @@ struct AnswerTests {
 
     /// Causes after which nobody is there to be answered, or the answer was another's.
     private static let unanswered: Set<Cause> = [
-        .completed, .clientGone, .tunnelQuiet, .halfClosed, .stopped,
+        .completed, .clientGone, .tunnelQuiet, .tunnelLeaked, .tooManyStalled, .halfClosed, .stopped,
     ]
 
     @Test("every cause is either answered or has nobody to answer")

@@ -11,7 +11,8 @@ struct ClosingTests {
     func threeSteps() throws {
         try withProxy { shell in
             let (client, _) = try shell.parkedPair()
-            shell.advance(.milliseconds(59_999))
+            // A quarter more than idle_timeout, so that who comes back just then meets no close.
+            shell.advance(.milliseconds(74_999))
             #expect(!client.hasSeenFIN)
             shell.advance(.milliseconds(1))
             #expect(client.hasSeenFIN && client.isOpen)
@@ -28,7 +29,7 @@ struct ClosingTests {
     func answeredFIN() throws {
         try withProxy { shell in
             let (client, _) = try shell.parkedPair()
-            shell.advance(.seconds(61))
+            shell.advance(.seconds(76))
             shell.finish(client)
             #expect(client.closed == .normal)
             #expect(shell.statistics.gracefulCloses == 1 && shell.statistics.resetAfterGrace == 0)
@@ -39,7 +40,7 @@ struct ClosingTests {
     func lateRequest() throws {
         try withProxy { shell in
             let (client, origin) = try shell.parkedPair()
-            shell.advance(.milliseconds(60_500))
+            shell.advance(.milliseconds(75_500))
             shell.send(client, post("x"))
             #expect(client.take().isEmpty && origin.take().isEmpty)
             #expect(shell.statistics.lateRequests == 1 && shell.statistics.requests == 1)

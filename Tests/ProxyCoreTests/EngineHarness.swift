@@ -27,6 +27,10 @@ final class EngineHarness {
     private(set) var checks: [UpstreamID] = []
     private(set) var inspections: [UpstreamID] = []
     private(set) var notes: [Note] = []
+    private(set) var verdicts: [VerdictNotice] = []
+    private(set) var unreadInspections = 0
+    /// What the kernel says of every client's receive queue; nil: that it does not know it.
+    var unread: Int?
     /// What `check` is answered; nil leaves it to the test.
     var answerToChecks: Bool? = true
     /// For how long, in the kernel's eyes, nothing was acknowledged; the answer to `inspect`.
@@ -297,6 +301,12 @@ final class EngineHarness {
         case .close(let id, let manner):
             onPeer(id) { $0.close(manner) }
             peers[id] = nil
+        case .inspectUnread(let id):
+            unreadInspections += 1
+            followUps.append { shell in
+                shell.event { $0.engine.unreadInspected(id, unread: $0.unread, now: $0.now) }
+            }
+        case .verdict(let index): verdicts.append(engine.verdicts[index])
         case .record(let index):
             let record = engine.records[index]
             let text = ownBytes(record.textOffset, record.textCount)

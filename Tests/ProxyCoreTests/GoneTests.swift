@@ -121,7 +121,7 @@ struct GoneTests {
             #expect(shell.outcomes(.completed) == 1 && shell.outcomes(.clientGone) == 0)
             let other = try shell.client(get())
             shell.send(origin, ok())
-            shell.advance(.seconds(60))
+            shell.advance(.seconds(75))
             #expect(other.hasSeenFIN)
             shell.fail(other)
             #expect(other.closed == .reset)

@@ -181,6 +181,21 @@ struct InterimTests {
         }
     }
 
+    @Test("a switch to several protocols is passed on whole")
+    func layered() throws {
+        try withProxy { shell in
+            let (client, origin) = try shell.exchange(
+                message("GET http://origin.test/ HTTP/1.1", "Host: x", "Connection: upgrade", "Upgrade: a, b")
+            )
+            shell.send(
+                origin,
+                message("HTTP/1.1 101 Switching Protocols", "Connection: upgrade", "Upgrade: a", "Upgrade: b")
+            )
+            #expect(client.take().hasSuffix("\r\nConnection: Upgrade\r\nUpgrade: a,b\r\n\r\n"))
+            #expect(shell.openTunnels == 1)
+        }
+    }
+
     @Test("a refused upgrade is an ordinary exchange, and what was sent early is the next request")
     func refused() throws {
         try withProxy { shell in

@@ -104,11 +104,13 @@ struct LifeTests {
             )
             #expect(uploading.client.take().isEmpty && asking.client.take().isEmpty)
             shell.advance(.milliseconds(1))
-            #expect(fresh.hasSeenFIN && parked.hasSeenFIN)
+            #expect(fresh.hasSeenFIN && !parked.hasSeenFIN)
             #expect(reading.take().hasPrefix("HTTP/1.1 408 "))
             #expect(uploading.client.take().hasPrefix("HTTP/1.1 408 "))
             #expect(asking.client.take().hasPrefix("HTTP/1.1 504 "))
             #expect(dialling.take().hasPrefix("HTTP/1.1 504 "))
+            shell.advance(.milliseconds(250))
+            #expect(parked.hasSeenFIN)
         }
     }
 

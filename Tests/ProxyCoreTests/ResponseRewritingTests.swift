@@ -196,6 +196,21 @@ struct ResponseRewritingTests {
         }
     }
 
+    @Test(
+        "a length that is none is not passed on where there is no content either (RFC 9110 §8.6)",
+        arguments: ["Content-Length: abc", "Content-Length: 3\r\nContent-Length: 4", "Content-Length: 3, 4"]
+    )
+    func badLengthWithoutContent(lines: String) throws {
+        try withProxy { shell in
+            let (client, origin) = try shell.exchange(message("HEAD http://origin.test/ HTTP/1.1", "Host: x"))
+            shell.send(origin, "HTTP/1.1 200 OK\r\n\(lines)\r\n\r\n")
+            #expect(client.take().hasPrefix("HTTP/1.1 502 ") && origin.closed == .reset)
+            let (other, second) = try shell.exchange()
+            shell.send(second, "HTTP/1.1 304 Not Modified\r\n\(lines)\r\n\r\n")
+            #expect(other.take().hasPrefix("HTTP/1.1 502 ") && second.closed == .reset)
+        }
+    }
+
     @Test("a response without Date gets one, of the second in which it came (RFC 9110 §6.6.1)")
     func date() throws {
         try withProxy { shell in

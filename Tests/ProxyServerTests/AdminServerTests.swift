@@ -17,6 +17,7 @@ private final class TestPages: AdminPages {
         buffer.append(metrics)
     }
 
+    func writeLeaks(to buffer: inout ByteBuffer) { buffer.append("{\"owners\":[]}\n") }
     func writeStatus(to buffer: inout ByteBuffer) { buffer.append("{}\n") }
 }
 

@@ -66,6 +66,11 @@ final class EngineDriver {
             now = max(now, engine.nextDeadline)
             take { $0.timePassed(now: $1) }
             all += actions
+            // These clients are on another host, of which the kernel knows nothing.
+            for case .inspectUnread(let id) in actions {
+                take { $0.unreadInspected(id, unread: nil, now: $1) }
+                all += actions
+            }
         }
         now = end
         actions = all

@@ -24,7 +24,7 @@ struct StatusJSONTests {
             {"version":"0.1.0","pid":42,"state":"running","started_at":"2026-11-22T21:01:54.123Z",\
             "uptime":61.500000,"process":{"descriptors":17,"descriptor_limit":1024,"resident_bytes":8388608,\
             "processor_time":0.250000,"log_lines_dropped":0,"reloads":0,"reloads_refused":0},"clients":\
-            {"total":4,"limit":4096,"fresh":0,"reading_head":0,"waiting":0,"exchanging":1,"parked":3,\
+            {"total":4,"limit":4096,"fresh":0,"reading_head":0,"waiting":0,"exchanging":1,"parked":3,"unread":0,\
             "tunnel":0,"ending":0,"owners":1},"tunnels":{"open":2,"limit":1024},"queue":{"waiting":0,\
             "limit":1024},"pool":{"connections":3,"limit":1024,"dialling":0,"leased":1,"idle":2,"peak":12,\
             "origins":1,"origins_left_out":0,"by_origin":[{"origin":"origin.example:80","kind":"http",\

@@ -91,6 +91,7 @@ import UpstreamPool
     func maxAge() throws {
         var driver = PoolDriver {
             $0.maxAge = .seconds(100)
+            $0.surplusTimeout = .unlimited
             $0.maxPerDestination = 200
             $0.maxIdlePerDestination = 200
             $0.maxIdle = 200

@@ -1,9 +1,11 @@
 // Command origin is an HTTP and HTTPS server that never closes a connection by itself and counts what
-// reaches it. Counters are served as JSON on a control port of their own.
+// reaches it. Counters are served as JSON on a control port of their own. It listens on as many addresses
+// as it is given: each is a destination of its own.
 package main
 
 import (
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
 	"flag"
@@ -13,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -122,7 +125,7 @@ func checksum(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "%d %s\n", n, hex.EncodeToString(hash.Sum(nil)))
 }
 
-func endpoints() http.Handler {
+func endpoints(counted *arrivals) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", small)
 	mux.HandleFunc("/slow", slow)
@@ -130,13 +133,39 @@ func endpoints() http.Handler {
 	mux.HandleFunc("/bytes", bytes)
 	mux.HandleFunc("/echo", echo)
 	mux.HandleFunc("/checksum", checksum)
+	mux.HandleFunc("/ws", echoFrames)
+	mux.Handle("/count", counted)
 	return mux
 }
 
+// serve answers on every address of the list, with TLS if there is a configuration for it.
+func serve(addresses string, handler http.Handler, counts *counters, config *tls.Config, failed chan<- error) {
+	// No timeout at all is set: a keep-alive connection stays until the other side ends it.
+	server := &http.Server{
+		Handler:   counts.counting(handler),
+		ConnState: counts.track,
+		TLSConfig: config,
+		ErrorLog:  log.New(io.Discard, "", 0),
+	}
+	for _, address := range strings.Split(addresses, ",") {
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
+			log.Fatal(err)
+		}
+		go func() {
+			if config != nil {
+				failed <- server.ServeTLS(listener, "", "")
+			} else {
+				failed <- server.Serve(listener)
+			}
+		}()
+	}
+}
+
 func main() {
-	plain := flag.String("http", "10.77.0.1:8080", "address of the HTTP listener")
-	secure := flag.String("https", "10.77.0.1:8443", "address of the HTTPS listener")
-	control := flag.String("control", "127.0.0.1:8081", "address that serves the counters at /")
+	plain := flag.String("http", "10.77.0.1:8080", "addresses of the HTTP listeners, separated by commas")
+	secure := flag.String("https", "10.77.0.1:8443", "addresses of the HTTPS listeners, separated by commas")
+	control := flag.String("control", "127.0.0.1:8081", "address that serves the counters at / and /arrivals")
 	flag.Parse()
 
 	config, err := selfMadeTLS()
@@ -144,36 +173,18 @@ func main() {
 		log.Fatal(err)
 	}
 	plainCounts, secureCounts := &counters{}, &counters{}
-	// No timeout at all is set: a keep-alive connection stays until the other side ends it.
-	servers := []struct {
-		address string
-		counts  *counters
-		tls     bool
-	}{{*plain, plainCounts, false}, {*secure, secureCounts, true}}
+	counted := &arrivals{times: map[string]int{}}
 	failed := make(chan error)
-	for _, entry := range servers {
-		server := &http.Server{
-			Handler:   entry.counts.counting(endpoints()),
-			ConnState: entry.counts.track,
-			TLSConfig: config,
-			ErrorLog:  log.New(io.Discard, "", 0),
-		}
-		listener, err := net.Listen("tcp", entry.address)
-		if err != nil {
-			log.Fatal(err)
-		}
-		if entry.tls {
-			go func() { failed <- server.ServeTLS(listener, "", "") }()
-		} else {
-			go func() { failed <- server.Serve(listener) }()
-		}
-	}
-	counts := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	serve(*plain, endpoints(counted), plainCounts, nil, failed)
+	serve(*secure, endpoints(counted), secureCounts, config, failed)
+	told := http.NewServeMux()
+	told.HandleFunc("/arrivals", counted.report)
+	told.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(map[string]counters{
 			"http":  plainCounts.snapshot(),
 			"https": secureCounts.snapshot(),
 		})
 	})
-	go func() { failed <- http.ListenAndServe(*control, counts) }()
+	go func() { failed <- http.ListenAndServe(*control, told) }()
 	log.Fatal(<-failed)
 }

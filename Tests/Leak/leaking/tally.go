@@ -1,4 +1,4 @@
-package main
+package leaking
 
 import (
 	"errors"
@@ -15,19 +15,20 @@ type statusError int
 
 func (e statusError) Error() string { return fmt.Sprintf("status %d", int(e)) }
 
-// failure is the first request that failed: its number from 0 and when it was begun.
-type failure struct {
+// Failure is the first request that failed: its number from 0 and when it was begun.
+type Failure struct {
 	Index  int     `json:"index"`
 	Second float64 `json:"second"`
 	Class  string  `json:"class"`
 	Text   string  `json:"text"`
 }
 
-type result struct {
+// Result of a run, as it is printed.
+type Result struct {
 	Requests     int            `json:"requests"`
 	OK           int            `json:"ok"`
 	Failed       map[string]int `json:"failed"`
-	FirstFailure *failure       `json:"first_failure"`
+	FirstFailure *Failure       `json:"first_failure"`
 	Seconds      float64        `json:"seconds"`
 	SlowestMS    float64        `json:"slowest_ms"`
 	PeakSockets  int            `json:"peak_sockets"`
@@ -35,16 +36,22 @@ type result struct {
 
 type tally struct {
 	mutex   sync.Mutex
-	soFar   result
+	soFar   Result
 	slowest time.Duration
 }
 
-func newTally(o options) *tally {
-	return &tally{soFar: result{Requests: o.n, Failed: map[string]int{}}}
+func newTally() *tally {
+	return &tally{soFar: Result{Failed: map[string]int{}}}
 }
 
-// errorClass names an error shortly and the same way every time.
-func errorClass(err error) string {
+func (t *tally) begin() {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	t.soFar.Requests++
+}
+
+// ErrorClass names an error shortly and the same way every time.
+func ErrorClass(err error) string {
 	var status statusError
 	if errors.As(err, &status) {
 		return status.Error()
@@ -83,14 +90,14 @@ func (t *tally) count(index int, began, took time.Duration, err error) {
 		t.soFar.OK++
 		return
 	}
-	class := errorClass(err)
+	class := ErrorClass(err)
 	t.soFar.Failed[class]++
 	if t.soFar.FirstFailure == nil || index < t.soFar.FirstFailure.Index {
-		t.soFar.FirstFailure = &failure{index, began.Seconds(), class, err.Error()}
+		t.soFar.FirstFailure = &Failure{index, began.Seconds(), class, err.Error()}
 	}
 }
 
-func (t *tally) result(took time.Duration) result {
+func (t *tally) result(took time.Duration) Result {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	t.soFar.Seconds = took.Seconds()

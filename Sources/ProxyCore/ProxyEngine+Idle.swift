@@ -1,0 +1,183 @@
+public import Basics
+import ClientPolicy
+
+// Client connections between exchanges and at their end: how long they may lie, and what the kernel says of
+// them. Acknowledged is not read: an answer can sit in the app's own receive queue, and a reset destroys it.
+extension ProxyEngine {
+    /// How often a connection whose app does not read is looked at again.
+    static let unreadInterval = Interval.seconds(5)
+
+    /// Sets the deadline of a parked connection by what its owner is known for.
+    mutating func armParked(_ id: SlotID) {
+        let requests = Int(clients[id].requests)
+        let idle = configuration.clientIdleTimeout
+        let parkedAt = policy.parkedAt(id)
+        switch policy.patience(with: id, requests: requests, idleTimeout: idle) {
+        case .leaked: arm(id, .leaked, since: parkedAt)
+        case .long: arm(id, .parkedLong, since: parkedAt)
+        case .ordinary where requests > 1: arm(id, .parked, since: parkedAt)
+        case .ordinary where idle <= ClientPolicy.idleEvidence: arm(id, .parkedOnce, since: parkedAt)
+        case .ordinary: arm(id, .evidence, since: parkedAt)
+        }
+    }
+
+    mutating func parkedDeadlinePassed(_ id: SlotID, _ lane: ClientLane) {
+        switch lane {
+        case .evidence:
+            policy.lieIdle(id, now: now)
+            arm(id, .parkedOnce, since: policy.parkedAt(id))
+            actions.append(.inspectUnread(id))
+        case .leaked where !clients[id].isReaping:
+            // What lies unread is not parked, and must not be ended as such.
+            clients[id].isReaping = true
+            inspectUnread(id, again: .leaked)
+        case .leaked: endParked(id, .abandoned)
+        default: endParked(id, .idleTooLong)
+        }
+    }
+
+    /// Asks the kernel, and again later where the answer leaves it open.
+    mutating func inspectUnread(_ id: SlotID, again lane: ClientLane) {
+        arm(id, lane)
+        actions.append(.inspectUnread(id))
+    }
+
+    /// Answer to `inspectUnread`: bytes in the receive queue of the client's socket; nil where the kernel does
+    /// not tell (the client is on another host).
+    public mutating func unreadInspected(_ id: SlotID, unread: Int?, now: MonotonicTime) {
+        begin(now)
+        guard clients.isAlive(id) else {
+            statistics.staleEvents += 1
+            return
+        }
+        switch clients[id].phase {
+        case .parked: parkedInspected(id, unread)
+        case .unread: unreadAgain(id, unread)
+        case .ending: endingInspected(id, unread)
+        case .tunnel: tunnelInspected(id, unread)
+        case .fresh, .head, .exchange: break
+        }
+        applyVerdicts()
+    }
+
+    private mutating func parkedInspected(_ id: SlotID, _ unread: Int?) {
+        if let unread, unread > 0 {
+            policy.unpark(id)
+            clients[id].phase = .unread
+            clients[id].isReaping = false
+            clients[id].waitsSince = now
+            noteStall(id)
+            if clients.isAlive(id) { armStall(id, otherwise: .unread) }
+        } else if clients[id].isReaping {
+            policy.countReaped(id)
+            endParked(id, .abandoned)
+        }
+    }
+
+    private mutating func unreadAgain(_ id: SlotID, _ unread: Int?) {
+        if unread == 0 {
+            destinations.resumed(id, now: now)
+            destinations.leave(id)
+            park(id)
+        } else if isLeakedStall(id) {
+            cutStalled(id)
+        } else if now.since(clients[id].waitsSince) >= configuration.writeTimeout {
+            statistics.limits[Int(Limit.writeTimeout.rawValue)] += 1
+            closeClient(id, .reset)
+        }
+    }
+
+    /// Our FIN was not answered. Where the app has read everything, the reset takes nothing from it and frees
+    /// its port; without knowing, one that was idle is reset and one that may be reading its last answer waits.
+    private mutating func endingInspected(_ id: SlotID, _ unread: Int?) {
+        let hasWaited = now.since(clients[id].waitsSince) >= configuration.writeTimeout
+        // Our FIN counts as a byte that was not read.
+        let isTaken = unread.map { $0 <= 1 } ?? false || (unread == nil && clients[id].endingKind == .idle)
+        if (isTaken && !clients[id].isStalled) || hasWaited {
+            statistics.resetAfterGrace += 1
+            closeClient(id, .reset)
+        } else if unread == nil {
+            arm(id, .linger, since: clients[id].waitsSince)
+        } else if isLeakedStall(id) {
+            cutStalled(id)
+        } else {
+            noteStall(id)
+            if clients.isAlive(id) { armStall(id, otherwise: .graceAgain) }
+        }
+    }
+
+    // MARK: Stalls
+
+    /// Sets the deadline of a stalled connection by what is known of its owner at the destination.
+    mutating func armStall(_ id: SlotID, otherwise lane: ClientLane) {
+        arm(id, isCuredThere(id) ? .stallOfLeak : lane)
+    }
+
+    /// The connection has been unread for as long as a leaking owner may leave it.
+    private func isLeakedStall(_ id: SlotID) -> Bool {
+        isCuredThere(id)
+            && now.since(clients[id].waitsSince) >= configuration.leakIdleTimeout
+    }
+
+    mutating func stallOfLeakPassed(_ id: SlotID) {
+        if clients[id].isStalled && isCuredThere(id) {
+            cutStalled(id)
+            applyPoolEffects()
+        } else {
+            inspectUnread(id, again: .stallOfLeak)
+        }
+    }
+
+    /// A verdict on their destination changed: the deadlines of what is stalled there follow.
+    mutating func rearmStalled(_ id: SlotID) {
+        switch clients[id].phase {
+        case .unread: armStall(id, otherwise: .unread)
+        case .ending: armStall(id, otherwise: .graceAgain)
+        case .tunnel where !clients[id].isStalled: armStall(id, otherwise: .tunnel)
+        case .fresh, .head, .parked, .exchange, .tunnel: armClient(id)
+        }
+    }
+
+    /// The client does not take, or does not read, what it was sent. Beyond its owner's budget the longest
+    /// stalled goes (POLICY §3.6).
+    mutating func noteStall(_ id: SlotID) {
+        guard clients.isAlive(id) else { return }
+        joinDestination(id, isTunnel: false)
+        destinations.stall(id, now: now)
+        if let victim = destinations.stalledSurplus(with: id, budget: configuration.maxStalledPerOwner) {
+            cutStalled(victim)
+            applyPoolEffects()
+        }
+    }
+
+    /// The client has taken what was pending.
+    mutating func endStall(_ id: SlotID) {
+        destinations.resumed(id, now: now)
+        if clients[id].phase != .tunnel { destinations.leave(id) }
+    }
+
+    /// Counts the connection among what its owner has to the destination of its exchange.
+    mutating func joinDestination(_ id: SlotID, isTunnel: Bool) {
+        let name = destinationText(clients[id].exchange)
+        destinations.join(
+            id,
+            owner: policy.owner(of: id),
+            destination: clients[id].destination,
+            name: name.span,
+            isTunnel: isTunnel,
+            now: now
+        )
+    }
+
+    /// Cuts a stalled connection: the client must see an error, not a short success.
+    mutating func cutStalled(_ id: SlotID) {
+        policy.countReaped(id)
+        destinations.cutForStall(id, now: now)
+        statistics.stallsCut += 1
+        switch clients[id].phase {
+        case .tunnel: closeTunnel(id, .tooManyStalled)
+        case .exchange where clients[id].exchange.isOpen: abortExchange(id, .tooManyStalled, .reset)
+        case .fresh, .head, .exchange, .parked, .unread, .ending: closeClient(id, .reset)
+        }
+    }
+}

@@ -1,0 +1,141 @@
+import Basics
+import ClientPolicy
+import UpstreamPool
+
+// The shape of a tunnel's traffic, and what is done about tunnels that lie quiet (POLICY §5). Bytes that last
+// went up: an answer is awaited, the tunnel is working. Last down, then silence: quiet. One exchange and then
+// quiet for good is how a leaked connection looks.
+extension ProxyEngine {
+    /// Who speaks again after so long shows that it had not been forgotten. A handshake's flights follow each
+    /// other at the pace of the peers' processors, whatever the round-trip time.
+    private static let leastPause = Interval.milliseconds(100)
+    /// An origin that speaks again unasked after so long has a stream of events to tell.
+    private static let leastEventPause = Interval.milliseconds(500)
+
+    /// Counts the tunnel among what its owner has to its destination, its dial included.
+    mutating func joinTunnel(_ id: SlotID) {
+        let exchange = clients[id].exchange
+        let host = Int(exchange.hostOffset)..<Int(exchange.hostOffset + exchange.hostCount)
+        let hash = pool.destinationHash(
+            exchange.isConnect ? .tunnel : .http,
+            host: heads[exchange.head].span.extracting(host),
+            port: exchange.port
+        )
+        clients[id].destination = hash
+        joinDestination(id, isTunnel: true)
+        applyVerdicts()
+    }
+
+    /// Keeps count of who speaks, as far as it tells a handshake and one exchange from what follows.
+    mutating func noteClientBurst(_ id: SlotID, firstByte: UInt8) {
+        if clients[id].exchange.tunnel.clientSpokeLast { return }
+        let handshakeRecord: UInt8 = 22
+        let bursts = clients[id].exchange.tunnel.clientBursts
+        if bursts == 0 { clients[id].exchange.tunnel.isTLS = firstByte == handshakeRecord }
+        clients[id].exchange.tunnel.clientBursts = min(TunnelState.mostBursts, bursts + 1)
+        clients[id].exchange.tunnel.clientSpokeLast = true
+        let quietSince = destinations.quietSince(id)
+        let hasPaused = quietSince != .never && now.since(quietSince) >= ProxyEngine.leastPause
+        if hasPaused || bursts + 1 >= TunnelState.mostBursts { destinations.prove(id, now: now) }
+    }
+
+    /// The upstream speaks.
+    mutating func noteUpstreamBurst(_ id: SlotID) {
+        let quietSince = destinations.quietSince(id)
+        if quietSince != .never && now.since(quietSince) >= ProxyEngine.leastEventPause {
+            destinations.prove(id, now: now)
+        }
+        clients[id].exchange.tunnel.clientSpokeLast = false
+    }
+
+    /// The last bytes were the upstream's (or none have come yet): from now on the tunnel counts as quiet.
+    /// Where too many are, the longest quiet one goes.
+    mutating func becomeQuiet(_ id: SlotID) {
+        if !clients[id].exchange.tunnel.isInHandshake { destinations.becomeQuiet(id, now: now) }
+        armClient(id)
+        reapSurplus(with: id, sparing: id)
+        applyVerdicts()
+    }
+
+    /// Sets the deadline of a quiet tunnel: the next moment at which it may be found to be too many, evidence,
+    /// or leaked.
+    mutating func armQuiet(_ id: SlotID) {
+        let since = destinations.quietSince(id)
+        if since == .never || clients[id].isStalled { return armClient(id) }
+        let passed = now.since(since)
+        let idle = configuration.tunnelIdleTimeout
+        var lane = ClientLane.tunnel
+        if destinations.isSuspect(id) {
+            let steps: [ClientLane] =
+                isCuredThere(id)
+                ? [.quietOfLeak, .quietEvidence, .quietReap] : [.quietEvidence, .quietSurplus]
+            lane = steps.first { length(of: $0) > passed && length(of: $0) < idle } ?? .tunnel
+            if lane == .tunnel && steps.last == .quietReap { lane = .quietReap }
+        }
+        arm(id, lane, since: since)
+    }
+
+    mutating func quietDeadlinePassed(_ id: SlotID, _ lane: ClientLane) {
+        let isLeaking = isCuredThere(id)
+        switch lane {
+        case .quietEvidence: destinations.lieQuiet(id, now: now)
+        case .quietReap where isLeaking && destinations.isSuspect(id):
+            return inspectUnread(id, again: .tunnel)
+        default: break
+        }
+        reapSurplus(with: id)
+        // Another's tunnel may have gone, or this one; if it is still there, its next step is due.
+        if clients.isAlive(id) && clients[id].phase == .tunnel && destinations.isSuspect(id) { armQuiet(id) }
+    }
+
+    /// Ends the longest quiet tunnels of this one's owner and destination, as far as there are too many.
+    /// One that has fallen quiet just now is spared, however short the least time.
+    private mutating func reapSurplus(with id: SlotID, sparing spared: SlotID? = nil) {
+        let minimum =
+            isCuredThere(id)
+            ? configuration.minimumQuietOfLeak : configuration.minimumQuiet
+        // A few at a time; each tunnel that falls quiet looks again.
+        for _ in 0..<8 {
+            guard
+                let longest = destinations.surplus(
+                    with: id,
+                    budget: configuration.maxQuietPerDestination,
+                    minimum: minimum,
+                    now: now
+                ), longest != spared
+            else { return }
+            reapQuiet(longest)
+        }
+    }
+
+    /// Ends a tunnel that lies quiet, unless its last answer was not read yet.
+    private mutating func reapQuiet(_ id: SlotID) {
+        // Off the list at once, so that the next surplus is another one.
+        destinations.leaveQuiet(id)
+        inspectUnread(id, again: .tunnel)
+    }
+
+    /// A leaking owner's tunnel with an unread answer: cut when it has been so for long enough.
+    private mutating func cutOrAwait(_ id: SlotID) {
+        let since = destinations.stalledSince(id)
+        if now.since(since) >= configuration.leakIdleTimeout {
+            cutStalled(id)
+        } else {
+            arm(id, .stallOfLeak, since: since)
+        }
+    }
+
+    /// What the kernel says of a quiet tunnel that is to be ended.
+    mutating func tunnelInspected(_ id: SlotID, _ unread: Int?) {
+        // The client has spoken meanwhile.
+        if clients[id].exchange.tunnel.clientSpokeLast { return }
+        if let unread, unread > 0 {
+            noteStall(id)
+            if destinations.isStalled(id) && isCuredThere(id) { cutOrAwait(id) }
+            return
+        }
+        policy.countReaped(id)
+        destinations.countReaped(id)
+        closeTunnel(id, unread == nil ? .tunnelQuiet : .tunnelLeaked)
+    }
+}

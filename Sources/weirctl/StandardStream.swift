@@ -13,4 +13,7 @@ enum StandardStream: Int32 {
             if count >= 0 { written += count } else if errno != EINTR { return }
         }
     }
+
+    /// Writes a text likewise.
+    func write(_ text: String) { write(Array(text.utf8)) }
 }

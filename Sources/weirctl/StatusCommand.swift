@@ -8,31 +8,19 @@ struct StatusCommand: ParsableCommand {
         discussion: "Exits with 1 when weir does not answer."
     )
 
-    @Option(help: ArgumentHelp("Address of weir's admin server.", valueName: "address:port"))
-    var admin = "127.0.0.1:9128"
+    @OptionGroup var weir: AdminOptions
 
     @Flag(help: "Print the JSON as weir sends it.")
     var json = false
 
-    func validate() throws {
-        guard AdminAddress(admin) != nil else {
-            throw ValidationError("'\(admin)' is not an address and a port such as 127.0.0.1:9128")
-        }
-    }
-
     func run() throws {
-        guard let address = AdminAddress(admin) else { return }
-        do throws(AdminError) {
+        try weir.ask { address throws(AdminError) in
             let content = try AdminClient(address).get("/status")
             if json {
                 StandardStream.output.write(content)
             } else {
-                let report = try StatusReport.read(content)
-                StandardStream.output.write(Array(StatusTable.text(of: report).utf8))
+                StandardStream.output.write(StatusTable.text(of: try StatusReport.read(content)))
             }
-        } catch {
-            StandardStream.error.write(Array("weirctl: weir at \(address): \(error.description)\n".utf8))
-            throw ExitCode.failure
         }
     }
 }

@@ -1,5 +1,3 @@
-import FoundationEssentials
-
 /// What `/status` says, as far as the table shows it. A missing part is an error: weirctl and weir come from
 /// one release. Additions do no harm.
 struct StatusReport: Decodable, Equatable {
@@ -76,37 +74,6 @@ struct StatusReport: Decodable, Equatable {
 
     /// Reads the JSON of `/status`.
     static func read(_ content: [UInt8]) throws(AdminError) -> StatusReport {
-        let decoder = JSONDecoder()
-        decoder.keyDecodingStrategy = .custom { path in
-            // Outcomes are names to show, not members of a type.
-            let key = path[path.count - 1]
-            let isName = path.dropLast().last?.stringValue == "outcomes"
-            return isName ? key : CamelKey(key)
-        }
-        do {
-            return try decoder.decode(StatusReport.self, from: Data(content))
-        } catch {
-            throw AdminError("the answer is not a status that this weirctl understands")
-        }
-    }
-}
-
-/// A key with `_x` turned into `X`.
-private struct CamelKey: CodingKey {
-    let stringValue: String
-    var intValue: Int?
-
-    init(_ key: any CodingKey) {
-        intValue = key.intValue
-        let words = key.stringValue.split(separator: "_")
-        let rest = words.dropFirst().map { $0.prefix(1).uppercased() + $0.dropFirst() }
-        stringValue = (words.first ?? "") + rest.joined()
-    }
-
-    init?(stringValue: String) { self.stringValue = stringValue }
-
-    init?(intValue: Int) {
-        self.intValue = intValue
-        stringValue = "\(intValue)"
+        try AdminJSON.read(content, as: "a status", names: ["outcomes"])
     }
 }

@@ -13,7 +13,7 @@ enum StatusTable {
         let ended = report.counters.outcomes.values.reduce(0, +)
         return [
             Printable.text("weir \(report.version), \(report.state)")
-                + ", up \(duration(report.uptime)), process \(report.pid)\(process(report.process))",
+                + ", up \(Quantity.duration(report.uptime)), process \(report.pid)\(process(report.process))",
             "",
             "clients   \(of(clients.total, clients.limit)): \(clients.parked) parked, "
                 + "\(clients.exchanging) exchanging, \(clients.waiting) waiting, "
@@ -25,7 +25,7 @@ enum StatusTable {
             "tunnels   \(of(report.tunnels.open, report.tunnels.limit))",
             "queue     \(of(report.queue.waiting, report.queue.limit))",
             "requests  \(counters.requests); \(served) of \(ended) ended well, \(counters.retries) retried; "
-                + "\(bytes(counters.bytesUp)) up, \(bytes(counters.bytesDown)) down",
+                + "\(Quantity.bytes(counters.bytesUp)) up, \(Quantity.bytes(counters.bytesDown)) down",
             "leases    \(counters.leasesReused) reused, \(counters.leasesFresh) fresh; "
                 + "\(counters.dialsFailed) dials failed",
         ]
@@ -47,60 +47,19 @@ enum StatusTable {
             [Printable.text(origin.origin), Printable.text(origin.kind)]
                 + [origin.leased, origin.idle, origin.dialling, origin.waiting].map(String.init)
         }
-        var lines = [""] + aligned([header] + rows)
+        var lines = [""] + Columns.lines([header] + rows, left: [0, 1])
         if pool.originsLeftOut > 0 { lines.append("… and \(pool.originsLeftOut) smaller ones") }
         return lines
-    }
-
-    /// Columns as wide as their widest cell: the first two to the left, numbers to the right.
-    private static func aligned(_ rows: [[String]]) -> [String] {
-        var widths: [Int] = []
-        for row in rows {
-            for (column, cell) in row.enumerated() {
-                if column == widths.count { widths.append(0) }
-                widths[column] = max(widths[column], cell.count)
-            }
-        }
-        return rows.map { row in
-            row.enumerated().map { column, cell in
-                let padding = String(repeating: " ", count: widths[column] - cell.count)
-                return column < 2 ? cell + padding : padding + cell
-            }.joined(separator: "  ")
-        }
     }
 
     private static func process(_ process: StatusReport.Process) -> String {
         var text = ""
         if let open = process.descriptors { text += ", descriptors \(of(open, process.descriptorLimit))" }
-        if let resident = process.residentBytes { text += ", \(bytes(resident)) resident" }
+        if let resident = process.residentBytes { text += ", \(Quantity.bytes(resident)) resident" }
         return text
     }
 
     private static func of(_ count: Int, _ limit: Int?) -> String {
         limit.map { "\(count) of \($0)" } ?? "\(count)"
-    }
-
-    /// `42s`, `2h 3m`, `5d 1h`: the two largest units.
-    static func duration(_ seconds: Double) -> String {
-        // A length of time beyond any process would not fit a whole number.
-        let whole = Int(min(max(0, seconds), 1e15))
-        let parts = [
-            (whole / 86_400, "d"), (whole / 3600 % 24, "h"), (whole / 60 % 60, "m"), (whole % 60, "s"),
-        ]
-        let first = parts.firstIndex { $0.0 > 0 } ?? 3
-        return parts[first...].prefix(2).map { "\($0.0)\($0.1)" }.joined(separator: " ")
-    }
-
-    /// `999 B`, `1.5 KiB`, `20 MiB`.
-    static func bytes(_ count: Int) -> String {
-        if count < 1024 { return "\(count) B" }
-        var value = Double(count)
-        var unit = ""
-        for next in ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"] where value >= 1024 {
-            value /= 1024
-            unit = next
-        }
-        let tenths = Int(value * 10)
-        return value < 10 ? "\(tenths / 10).\(tenths % 10) \(unit)" : "\(Int(value)) \(unit)"
     }
 }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Why there is no status; one line for people, without the address.
+/// Why there is no answer of use; one line for people, without the address.
 struct AdminError: Error, Equatable, CustomStringConvertible {
     let description: String
 

@@ -1,7 +1,7 @@
 /// Lines up the cells of a table.
 enum Columns {
-    /// One line for each row; a column is as wide as its widest cell. Columns whose numbers are in `left` keep
-    /// to the left, numbers go to the right.
+    /// One line for each row; a column is as wide as its widest cell. The cells of the columns in `left`
+    /// keep to the left, others, which are numbers, to the right.
     static func lines(_ rows: [[String]], left: Set<Int>) -> [String] {
         var widths: [Int] = []
         for row in rows {

@@ -44,12 +44,21 @@ struct StatusTableTests {
         )
     }
 
-    @Test("what is no status of weir is an error of one line")
-    func noStatus() {
-        for text in ["", "{}", "[]", "{\"version\":5}"] {
-            #expect(throws: AdminError("the answer is not a status that this weirctl understands")) {
-                try StatusReport.read(Array(text.utf8))
-            }
-        }
+    @Test(
+        "what is no status of weir is an error of one line that says why",
+        arguments: [
+            ("", "it is not JSON"), ("{}", "version is missing"), ("[]", "it is of another type"),
+            ("{\"version\":5}", "version is of another type"), ("{\"version\":null}", "version is null"),
+            (
+                json.replacing("\"completed\":91", with: "\"a\\u001b\":\"91\""),
+                "counters.outcomes.a? is of another type"
+            ),
+            (json.replacing("\"bytes_up\":1000,", with: ""), "counters.bytes_up is missing"),
+            (json.replacing("\"waiting\":3", with: "\"x\":3"), "pool.by_origin[1].waiting is missing"),
+        ]
+    )
+    func noStatus(text: String, reason: String) {
+        let expected = "the answer is not a status that this weirctl understands: \(reason)"
+        #expect(throws: AdminError(expected)) { try StatusReport.read(Array(text.utf8)) }
     }
 }

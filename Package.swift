@@ -79,6 +79,11 @@ let package = Package(
             dependencies: ["ProxySimulation", "ProxyCore"],
             swiftSettings: common
         ),
+        .target(
+            name: "FuzzTargets",
+            dependencies: ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy", "ProxyCore", "Settings"],
+            swiftSettings: common
+        ),
         tests("BasicsTests", ["Basics"]),
         tests("HTTPWireTests", ["HTTPWire", "Basics"]),
         tests("UpstreamPoolTests", ["UpstreamPool", "Basics"]),

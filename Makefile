@@ -23,6 +23,12 @@ test-swift: bootstrap-tests
 simulate: bootstrap
 	scripts/simulate
 
+# Coverage-guided fuzzing, SECONDS for each target; TARGETS="chunked engine" picks some.
+SECONDS ?= 60
+.PHONY: fuzz
+fuzz: bootstrap
+	scripts/fuzz $(SECONDS) $(TARGETS)
+
 test-integration: bootstrap-tests build
 	Tests/run-integration
 

@@ -11,8 +11,15 @@ let common: [SwiftSetting] = [
     .enableExperimentalFeature("Lifetimes"),
 ]
 
+/// scripts/fuzz builds with this set.
+let isFuzzing = Context.environment["WEIR_FUZZ"] != nil
+
+/// What the fuzzer drives counts its branches for it; the code that checks does not, or its branches
+/// would be explored instead.
+let counted: [SwiftSetting] = isFuzzing ? [.unsafeFlags(["-sanitize=fuzzer,address"])] : []
+
 /// Pure targets: the standard library and pure targets below, no unsafe code at all.
-let pure = common + [.strictMemorySafety()]
+let pure = common + [.strictMemorySafety()] + counted
 
 func pureTarget(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: pure)
@@ -44,7 +51,7 @@ let package = Package(
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CAres", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
-        .target(name: "Settings", dependencies: ["Basics", "CYAML"], swiftSettings: common),
+        .target(name: "Settings", dependencies: ["Basics", "CYAML"], swiftSettings: common + counted),
         .target(
             name: "Reactor",
             dependencies: ["Basics", "Dialling", "CLibevent", "CAres", "CLinux"],
@@ -106,3 +113,14 @@ let package = Package(
         tests("StyleTests", []),
     ]
 )
+
+// The fuzzer brings its own main, so its program is no part of ordinary builds.
+if isFuzzing {
+    package.targets.append(
+        .executableTarget(
+            name: "weir-fuzz",
+            dependencies: ["FuzzTargets"],
+            swiftSettings: common + [.unsafeFlags(["-parse-as-library"])]
+        )
+    )
+}

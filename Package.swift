@@ -110,6 +110,7 @@ let package = Package(
         tests("CommandLineTests", ["weir", "Settings"]),
         tests("weirctlTests", ["weirctl"]),
         tests("SimulationTests", ["ProxySimulation", "ProxyCore", "UpstreamPool", "ClientPolicy", "Basics"]),
+        tests("FuzzTests", ["FuzzTargets"]),
         tests("StyleTests", []),
     ]
 )

@@ -41,6 +41,7 @@ final class EngineModel {
         case stalled(EngineConnection)
         case check(UpstreamID)
         case inspect(UpstreamID)
+        case inspectUnread(SlotID)
         case connected(UpstreamID)
     }
 
@@ -99,6 +100,10 @@ final class EngineModel {
             guard let connection = find(.upstream(id)) else { return }
             let silence = connection.isDead ? now.since(.zero) : .zero
             call { $0.inspected(id, silentFor: silence, now: now) }
+        case .inspectUnread(let id):
+            // Some are on another host, some have read everything, some never read.
+            let unread = [nil, 0, 5][Int(id.slot % 3)]
+            call { $0.unreadInspected(id, unread: unread, now: now) }
         case .connected(let id): dialSucceeded(id)
         }
     }
@@ -140,6 +145,10 @@ final class EngineModel {
         case .cancelDial(let id): cancelDial(id)
         case .check(let id): on(.upstream(id), "check") { _ in followUps.append(.check(id)) }
         case .inspect(let id): on(.upstream(id), "inspect") { _ in followUps.append(.inspect(id)) }
+        case .inspectUnread(let id):
+            on(.client(id), "inspectUnread") { _ in followUps.append(.inspectUnread(id)) }
+        case .verdict(let index):
+            if !engine.verdicts.indices.contains(index) { violate("a verdict that nobody gave") }
         case .send(let id, let offset, let count):
             on(id, "send") { send($0, ownBytes(offset, count)[...], isContent: false) }
         case .forward(let id, let offset, let count):

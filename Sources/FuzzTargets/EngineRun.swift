@@ -188,6 +188,7 @@ struct EngineRun {
             case (5, .upstream): engine.dialSucceeded(upstream, now: now)
             case (6, .upstream): engine.dialFailed(upstream, .connectFailed, now: now)
             case (7, .upstream): engine.checked(upstream, isSilent: true, now: now)
+            case (9, .client): engine.unreadInspected(id.id, unread: choice % 2 == 0 ? 0 : 9, now: now)
             case (8, .upstream): engine.inspected(upstream, silentFor: .seconds(9), now: now)
             default: engine.drained(id, now: now)
             }

@@ -135,6 +135,8 @@ struct TunnelState {
     var upstreamFinished = false
     /// The client side has sent its FIN, which was passed on.
     var clientFinished = false
+    /// Our FIN to the upstream went before its own: TIME_WAIT will be ours.
+    var isFirstToFinish = false
     /// How often the client spoke after the upstream had; at most `mostBursts`.
     var clientBursts: UInt8 = 0
     /// So many bursts are more than a handshake and one exchange, in any version of TLS.

@@ -103,6 +103,7 @@ extension ProxyEngine {
     /// The client's FIN: passed on, the other direction goes on (RFC 9110 §9.3.6).
     mutating func clientFinishedTunnel(_ id: SlotID, _ upstream: UpstreamID) {
         if !clients[id].exchange.tunnel.upstreamFinished { destinations.closedByClient(id, now: now) }
+        clients[id].exchange.tunnel.isFirstToFinish = !clients[id].exchange.tunnel.upstreamFinished
         clients[id].exchange.tunnel.clientFinished = true
         actions.append(.finish(.upstream(upstream)))
         endTunnelIfFinished(id, upstream)
@@ -126,6 +127,7 @@ extension ProxyEngine {
         }
         clients[id].exchange.upstream = nil
         conclude(id, .completed)
+        if state.isFirstToFinish { pool.leavesTimeWait(upstream, now: now) }
         closeUpstream(upstream, .normal)
         closeClient(id, .normal)
         applyPoolEffects()

@@ -39,6 +39,8 @@ final class DataPlane: ReadinessHandler {
     var taken: [Action] = []
     private var hadRoom = true
     private var clockReadAt = MonotonicTime.zero
+    private(set) var clientTrend = PortTrend()
+    private(set) var upstreamTrend = PortTrend()
     private var timer: LoopTimer?
     /// Dials that ended with a connection.
     private(set) var dialsSucceeded = 0
@@ -249,11 +251,20 @@ final class DataPlane: ReadinessHandler {
     private func settle() {
         if !followUps.isEmpty { runFollowUps() }
         timer?.arm(at: engine.nextDeadline)
-        if loop.now.since(clockReadAt) >= .seconds(1) { readClock() }
+        if loop.now.since(clockReadAt) >= .seconds(1) {
+            readClock()
+            noteTrends()
+        }
         let hasRoom = engine.canAccept
         if hasRoom == hadRoom && !engine.isDraining { return }
         hadRoom = hasRoom
         onSettled()
+    }
+
+    /// Once a second at most; when nothing happens, nothing grows.
+    func noteTrends() {
+        clientTrend.note(engine.clientCount, at: loop.now)
+        upstreamTrend.note(engine.pool.mostPortsInUse(), at: loop.now)
     }
 
     /// The engine's Date fields follow a clock that is set, within a second.

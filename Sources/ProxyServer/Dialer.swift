@@ -26,6 +26,8 @@ public final class Dialer {
         public var deadPeers = DeadPeerDetection()
         /// Addresses of this host to dial from, in turn; for a family without any the kernel chooses.
         public var sources: [Endpoint.Address] = []
+        /// Ports to dial from; nil leaves them to the kernel.
+        public var sourcePorts: ClosedRange<UInt16>?
 
         /// The defaults.
         public init() {}
@@ -70,7 +72,7 @@ public final class Dialer {
         self.loop = loop
         self.resolver = resolver
         self.options = options
-        sources = DialerSources(options.sources)
+        sources = DialerSources(options.sources, ports: options.sourcePorts)
         names = NameCache(limits: options.names)
         timer = LoopTimer(loop: loop) { [unowned self] in deadlinePassed() }
         resolver.onFinished = { [weak self] query, result in
@@ -90,7 +92,7 @@ public final class Dialer {
     /// name servers may be others: reconfigure the resolver first.
     public func reconfigure(_ options: Options) {
         self.options = options
-        sources = DialerSources(options.sources)
+        sources = DialerSources(options.sources, ports: options.sourcePorts)
         names.reconfigure(options.names)
     }
 

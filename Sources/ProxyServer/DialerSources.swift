@@ -8,10 +8,12 @@ internal import Reactor
 struct DialerSources {
     private let fours: [Endpoint.Address]
     private let sixes: [Endpoint.Address]
+    private let ports: ClosedRange<UInt16>?
     private var next = 0
 
     /// Addresses of both families in any order. For a family without any the kernel chooses.
-    init(_ addresses: [Endpoint.Address]) {
+    init(_ addresses: [Endpoint.Address], ports: ClosedRange<UInt16>? = nil) {
+        self.ports = ports
         fours = addresses.filter { !$0.isIPv6 }
         sixes = addresses.filter(\.isIPv6)
     }
@@ -41,7 +43,7 @@ struct DialerSources {
         from source: Endpoint.Address?
     ) -> Result<Int32, DialFailure> {
         let own = source.map { Endpoint(address: $0, port: 0) }
-        switch Sockets.openStream(to: destination, from: own) {
+        switch Sockets.openStream(to: destination, from: own, ports: ports) {
         case .success(let descriptor): return .success(descriptor)
         case .failure(let error) where error.code == EADDRNOTAVAIL:
             switch Sockets.explainShortage(to: destination, from: source) {

@@ -49,6 +49,7 @@ extension PoolLimits {
         self.init()
         maxConnections = upstream.maxConnections.count
         maxPerDestination = upstream.maxPerDestination
+        ports = upstream.portBudget
         maxIdle = upstream.maxIdle
         maxIdlePerDestination = upstream.maxIdlePerDestination
         maxDialsPerDestination = upstream.maxDialsPerDestination
@@ -82,6 +83,7 @@ extension Dialer.Options {
         names.negativeTTL = settings.dns.negativeTTL
         deadPeers = DeadPeerDetection(settings.tcp)
         sources = settings.upstream.sourceAddresses.compactMap { Endpoint.Address($0) }
+        sourcePorts = settings.upstream.sourcePorts
     }
 }
 

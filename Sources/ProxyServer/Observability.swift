@@ -23,6 +23,8 @@ final class Observability: AdminPages {
     private let version: String
     private let startedAt = WallClock.now
     private let startedOnLoop: MonotonicTime
+    /// Ports from which this host's apps can reach weir.
+    private var clientPorts = Int.max
     /// What only the shell counts.
     var counters = ShellCounters()
 
@@ -51,6 +53,7 @@ final class Observability: AdminPages {
     /// Takes over other settings; the admin server stays where it is.
     func reconfigure(_ settings: Settings) {
         logStyle.reconfigure(settings.log)
+        clientPorts = settings.client.ports
         guard settings.log.access else {
             accessLog = nil
             return
@@ -100,7 +103,12 @@ final class Observability: AdminPages {
         process.reloads = counters.reloads
         process.reloadsRefused = counters.reloadsRefused
         process.logLinesDropped = logWriter.droppedLines + (accessWriter?.droppedLines ?? 0)
-        return ProxySnapshot(dataPlane.engine, process, withOrigins: withOrigins)
+        dataPlane.noteTrends()
+        var snapshot = ProxySnapshot(dataPlane.engine, process, withOrigins: withOrigins)
+        snapshot.clientPorts.limit = clientPorts
+        snapshot.clientPorts.growth = dataPlane.clientTrend.growth
+        snapshot.upstreamPorts.growth = dataPlane.upstreamTrend.growth
+        return snapshot
     }
 }
 

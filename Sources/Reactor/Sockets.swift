@@ -26,12 +26,14 @@ public enum Sockets {
     /// ECONNREFUSED, EAFNOSUPPORT, EACCES, EPERM.
     public static func openStream(
         to destination: Endpoint,
-        from source: Endpoint? = nil
+        from source: Endpoint? = nil,
+        ports: ClosedRange<UInt16>? = nil
     ) -> Result<Int32, SystemError> {
         let address = SocketAddress(destination)
         let descriptor = socket(address.family, streamType, 0)
         if descriptor < 0 { return .failure(SystemError("open a socket", code: errno)) }
         setNoDelay(descriptor)
+        if let ports { limitPorts(descriptor, ports) }
         if let source, let error = bindSource(descriptor, source) {
             close(descriptor)
             return .failure(error)
@@ -41,6 +43,14 @@ public enum Sockets {
         if code == 0 || code == EINPROGRESS { return .success(descriptor) }
         close(descriptor)
         return .failure(SystemError("connect to \(destination)", code: code))
+    }
+
+    /// Has the kernel choose the port from a range of this socket's own; kernels before 6.3 know no such thing
+    /// and use theirs.
+    private static func limitPorts(_ descriptor: Int32, _ ports: ClosedRange<UInt16>) {
+        let ipLocalPortRange: Int32 = 51
+        let range = UInt32(ports.upperBound) << 16 | UInt32(ports.lowerBound)
+        setOption(descriptor, Int32(IPPROTO_IP), ipLocalPortRange, Int32(bitPattern: range))
     }
 
     private static func bindSource(_ descriptor: Int32, _ source: Endpoint) -> SystemError? {

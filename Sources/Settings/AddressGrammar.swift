@@ -104,6 +104,25 @@ extension ValueGrammar where Value == Settings.PortSet {
     }
 }
 
+extension ValueGrammar where Value == ClosedRange<UInt16>? {
+    /// `20000-29999`, or `auto` for nil.
+    static var portRange: ValueGrammar {
+        let form = "range of ports such as 20000-29999, or auto"
+        return .scalar(form, format: { $0.map { "\($0.lowerBound)-\($0.upperBound)" } ?? "auto" }) {
+            text throws(ValueProblem) in
+            if text == "auto" { return nil }
+            guard !text.isEmpty else { throw ValueProblem("has no value; write a \(form)") }
+            let ends = text.split(separator: "-", omittingEmptySubsequences: false).map { end in
+                end.utf8.allSatisfy { (48...57).contains($0) } ? UInt16(end) : nil
+            }
+            guard ends.count == 2, let first = ends[0], let last = ends[1], first > 0, first <= last else {
+                throw ValueProblem("\(quoted(text)) is no range of ports; write a \(form)")
+            }
+            return first...last
+        }
+    }
+}
+
 /// Parses every item, refuses an empty list and anything given twice.
 private func parseList<Item: Hashable>(
     _ raw: RawValue,

@@ -88,15 +88,22 @@ struct Fitting {
     private mutating func fitPorts() {
         guard !refused.contains("upstream.source_addresses") else { return }
         let sources = max(1, settings.upstream.sourceAddresses.count)
-        let range = "\(facts.ephemeralPorts.lowerBound)-\(facts.ephemeralPorts.upperBound)"
+        let ports = settings.upstream.sourcePorts.map { Int($0.lowerBound)...Int($0.upperBound) }
+        let budget =
+            HostFacts(descriptorLimit: 0, ephemeralPorts: ports ?? facts.ephemeralPorts).portBudget * sources
+        settings.upstream.portBudget = budget
+        settings.client.ports = facts.ephemeralPorts.count * max(1, settings.listen.count)
+        let range =
+            "\((ports ?? facts.ephemeralPorts).lowerBound)-\((ports ?? facts.ephemeralPorts).upperBound)"
         let from = sources > 1 ? " and \(sources) source addresses" : ""
         bound(
             "upstream.max_per_destination",
             \.upstream.maxPerDestination,
-            by: facts.portBudget * sources,
+            by: budget,
             named: "the port range \(range)\(from) less 10 %",
             isGiven: false,
-            remedy: "widen net.ipv4.ip_local_port_range or add upstream.source_addresses"
+            remedy:
+                "widen net.ipv4.ip_local_port_range, or set upstream.source_ports or upstream.source_addresses"
         )
     }
 

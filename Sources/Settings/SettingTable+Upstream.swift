@@ -115,6 +115,13 @@ extension SettingTable {
             "upstream.source_addresses", .sourceAddresses, \.upstream.sourceAddresses, default: "any",
             "Addresses to dial from; each one adds a port range. any leaves the choice to the kernel."
         ),
+        Setting(
+            "upstream.source_ports", .portRange, \.upstream.sourcePorts, default: "auto",
+            """
+            Ports to dial from (IP_LOCAL_PORT_RANGE, Linux 6.3), so that weir and the apps do not take each \
+            other's. auto is net.ipv4.ip_local_port_range.
+            """
+        ),
     ]
 
     // swift-format-ignore

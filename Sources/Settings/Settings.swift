@@ -46,6 +46,8 @@ public struct Settings: Sendable, Equatable {
         public var closeGrace = Interval.zero
         /// Most connections at once.
         public var maxConnections = AutomaticCount()
+        /// Ports from which this host's apps can reach the listening addresses: worked out, not set.
+        public var ports = 0
         /// Most parked connections of one owner; `Int.max` where unlimited.
         public var maxParkedPerOwner = 0
         /// Most requests on one connection; `Int.max` where unlimited.
@@ -117,6 +119,10 @@ public struct Settings: Sendable, Equatable {
         public var ackTimeout = Interval.zero
         /// Addresses to dial from; empty where the kernel chooses.
         public var sourceAddresses: [NumericAddress] = []
+        /// Ports to dial from; nil where the kernel's own range holds.
+        public var sourcePorts: ClosedRange<UInt16>?
+        /// Ports towards one destination, over all source addresses and less 10 %: worked out, not set.
+        public var portBudget = 0
     }
 
     /// Settings of `tcp`.

@@ -69,12 +69,13 @@ extension ByteBuffer {
         append("null")
     }
 
-    /// Adds a member with a number of thousandths that is not negative, as a fraction.
-    public mutating func member(_ key: String, thousandths: Int) {
+    /// Adds a member with a number of thousandths of either sign, as a fraction.
+    public mutating func member(_ key: String, milli: Int) {
         beginMember(key)
-        append(decimal: UInt64(max(0, thousandths) / 1000))
+        if milli < 0 { append("-") }
+        append(decimal: UInt64(milli.magnitude / 1000))
         append(".")
-        append(padded: Int64(max(0, thousandths) % 1000), width: 3)
+        append(padded: Int64(milli.magnitude % 1000), width: 3)
     }
 
     /// Adds a member with an instant, as RFC 3339 text.

@@ -133,7 +133,7 @@ public enum LeaksJSON {
         buffer.member("quiet", owner.destinations.reduce(0) { $0 + $1.quiet })
         buffer.member("stalled", owner.destinations.reduce(0) { $0 + $1.stalled })
         let shots = max(0, tally.opened - tally.reused)
-        buffer.member("one_shot_share", thousandths: tally.opened > 0 ? shots * 1000 / tally.opened : 0)
+        buffer.member("one_shot_share", milli: tally.opened > 0 ? shots * 1000 / tally.opened : 0)
         buffer.member("reaped", tally.reaped)
         buffer.member("ports", owner.ports)
     }

@@ -15,6 +15,8 @@ public enum PrometheusText {
         writeClients(snapshot, &buffer)
         writeExchanges(snapshot, &buffer)
         writeTunnels(snapshot, &buffer)
+        writeLeaks(snapshot, &buffer)
+        writePorts(snapshot, &buffer)
         writeUpstreams(snapshot, &buffer)
         writePool(snapshot, &buffer)
         writeDials(snapshot.pool, snapshot.process, &buffer)
@@ -169,6 +171,67 @@ public enum PrometheusText {
             .counter,
             "Tunnels that came to stand.",
             snapshot.engine.tunnelsOpened
+        )
+    }
+
+    private static func writeLeaks(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {
+        let name = "weir_owners"
+        buffer.family(name, .gauge, "Owners of client connections that are remembered, by verdict.")
+        for verdict in Verdict.allCases {
+            let count = snapshot.ownersByVerdict.count(at: Int(verdict.rawValue))
+            buffer.sample(name, "verdict", verdict.name, count)
+        }
+        buffer.metric(
+            "weir_owners_forgotten_total",
+            .counter,
+            "Owners without connections that were forgotten because too many were remembered.",
+            snapshot.ownersForgotten
+        )
+        buffer.metric(
+            "weir_leaks_found_total",
+            .counter,
+            "Verdicts of leaking, on owners and on their tunnels to one destination.",
+            snapshot.engine.leaksFound
+        )
+        buffer.metric("weir_quiet_tunnels", .gauge, "Tunnels that lie quiet.", snapshot.quietTunnels)
+        buffer.metric(
+            "weir_stalled_connections",
+            .gauge,
+            "Client connections whose apps do not read what they were sent.",
+            snapshot.stalled
+        )
+        buffer.metric(
+            "weir_stalled_connections_cut_total",
+            .counter,
+            "Stalled connections that were cut because their owner had too many.",
+            snapshot.engine.stallsCut
+        )
+    }
+
+    private static func writePorts(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {
+        let hops = [("client", snapshot.clientPorts), ("upstream", snapshot.upstreamPorts)]
+        var name = "weir_ports_used"
+        buffer.family(
+            name,
+            .gauge,
+            "Ports taken: by the apps towards weir, by weir towards the origin with most."
+        )
+        for (hop, use) in hops { buffer.sample(name, "hop", hop, use.used) }
+        name = "weir_ports_limit"
+        buffer.family(name, .gauge, "Ports that there are on that hop; absent where not known.")
+        for (hop, use) in hops where use.limit != .max { buffer.sample(name, "hop", hop, use.limit) }
+        name = "weir_ports_seconds_to_exhaustion"
+        buffer.family(name, .gauge, "When ports run out if it goes on like this; absent where it does not.")
+        for (hop, use) in hops {
+            if let seconds = use.secondsToExhaustion {
+                buffer.sample(name, "hop", hop, Int(min(seconds, 1e9)))
+            }
+        }
+        buffer.metric(
+            "weir_time_waits",
+            .gauge,
+            "Ports that are in TIME_WAIT because weir closed first, towards all origins.",
+            snapshot.upstreamPorts.timeWaits
         )
     }
 

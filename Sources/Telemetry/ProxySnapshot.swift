@@ -21,6 +21,15 @@ public struct ProxySnapshot: Sendable {
     public var clientRefusals = 0
     /// Owners of client connections.
     public var owners = 0
+    /// Owners that are remembered, by `Verdict.rawValue`, and those forgotten for want of room.
+    public var ownersByVerdict: [Int] = []
+    public var ownersForgotten = 0
+    /// Tunnels that lie quiet, and connections whose clients do not read.
+    public var quietTunnels = 0
+    public var stalled = 0
+    /// Ports in use on the way from the apps, and towards the origin with most.
+    public var clientPorts = PortUse()
+    public var upstreamPorts = PortUse()
     /// Tunnels, their dials included.
     public var tunnels = 0
     /// Whether the process is stopping.
@@ -45,10 +54,39 @@ public struct ProxySnapshot: Sendable {
         clientEnds = engine.policy.ends
         clientRefusals = engine.policy.refusals
         owners = engine.policy.ownerCount
+        ownersByVerdict = engine.policy.ownersByVerdict()
+        ownersForgotten = engine.policy.forgottenOwners
+        quietTunnels = engine.destinations.quiet
+        stalled = engine.destinations.stalled
+        clientPorts.used = engine.clientCount
+        upstreamPorts.used = engine.pool.mostPortsInUse()
+        upstreamPorts.limit = engine.configuration.pool.ports
+        upstreamPorts.timeWaits = engine.pool.timeWaitCount
         tunnels = engine.tunnels
         isDraining = engine.isDraining
         configuration = engine.configuration
         self.process = process
+    }
+}
+
+/// How near a hop is to running out of ports. All ports from one address to another are one budget.
+public struct PortUse: Sendable, Equatable {
+    /// Ports taken now.
+    public var used = 0
+    /// Ports that there are; `Int.max` where nobody knows.
+    public var limit = Int.max
+    /// Of those taken, TIME_WAIT that weir left.
+    public var timeWaits = 0
+    /// Ports taken more than before, each second, on average of the last ten or so; negative where fewer.
+    public var growth = 0.0
+
+    /// Nothing is known.
+    public init() {}
+
+    /// When the ports will be out if it goes on like this; nil where it does not.
+    public var secondsToExhaustion: Double? {
+        if limit == .max || growth < 0.01 { return nil }
+        return max(0, Double(limit - used)) / growth
     }
 }
 

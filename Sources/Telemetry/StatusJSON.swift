@@ -18,6 +18,7 @@ public enum StatusJSON {
         writeProcess(snapshot, &buffer)
         writeClients(snapshot, &buffer)
         writeTunnelsAndQueue(snapshot, &buffer)
+        writePorts(snapshot, &buffer)
         writePool(snapshot, &buffer)
         writeCounters(snapshot, &buffer)
         writeLimits(snapshot.configuration, &buffer)
@@ -60,6 +61,23 @@ public enum StatusJSON {
         buffer.beginObject("queue")
         buffer.member("waiting", snapshot.poolCounts.waiting)
         buffer.member("limit", limit: snapshot.configuration.pool.maxQueue)
+        buffer.endObject()
+    }
+
+    private static func writePorts(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {
+        buffer.beginObject("ports")
+        for (hop, use) in [("client", snapshot.clientPorts), ("upstream", snapshot.upstreamPorts)] {
+            buffer.beginObject(hop)
+            buffer.member("used", use.used)
+            buffer.member("limit", limit: use.limit)
+            buffer.member("growth_per_second", milli: Int(use.growth * 1000))
+            buffer.member(
+                "seconds_to_exhaustion",
+                limit: use.secondsToExhaustion.map { Int(min($0, 1e9)) } ?? .max
+            )
+            buffer.member("time_waits", use.timeWaits)
+            buffer.endObject()
+        }
         buffer.endObject()
     }
 

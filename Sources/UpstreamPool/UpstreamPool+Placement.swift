@@ -134,6 +134,9 @@ extension UpstreamPool {
         while table[origin].connections >= limits.maxPerDestination && !table[origin].idle.isEmpty {
             evictOldestIdle(of: origin)
         }
+        while portsInUse(origin) >= limits.ports && !table[origin].idle.isEmpty {
+            evictOldestIdle(of: origin, .portPressure)
+        }
         while connections.count >= limits.maxConnections && idleByAge.first >= 0 { evictOldestIdle(.evicted) }
     }
 
@@ -174,12 +177,18 @@ extension UpstreamPool {
         }
     }
 
+    /// Ports that are taken towards the origin, TIME_WAIT that we left included.
+    func portsInUse(_ origin: OriginID) -> Int {
+        table[origin].connections + timeWaits.count(table[origin].hash)
+    }
+
     /// Whether the origin would start a dial if there were room under `max_connections`. Its idle ones
     /// are not in the way: who waits beside them has refused them, and they go for the dial.
     func wantsDial(_ origin: OriginID) -> Bool {
         Int(table[origin].waiters.count) > table[origin].dialling
             && table[origin].dialling < limits.maxDialsPerDestination
             && table[origin].dialling + table[origin].leased < limits.maxPerDestination
+            && portsInUse(origin) - Int(table[origin].idle.count) < limits.ports
             && table[origin].blockedUntil == .zero && !table[origin].isPatient
     }
 

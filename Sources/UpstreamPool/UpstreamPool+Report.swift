@@ -71,6 +71,18 @@ extension UpstreamPool {
         return counts
     }
 
+    /// Ports that are taken towards the origin with most of them.
+    public func mostPortsInUse() -> Int {
+        var most = 0
+        for slot in 0..<table.origins.capacity {
+            if let id = table.origins.occupant(of: slot) { most = max(most, portsInUse(OriginID(id))) }
+        }
+        return most
+    }
+
+    /// TIME_WAIT that we left, over all origins; an estimate.
+    public var timeWaitCount: Int { timeWaits.total }
+
     /// All connections: dialling + idle + leased.
     public var connectionCount: Int { connections.count }
     /// Connections that wait in the pool for a request.

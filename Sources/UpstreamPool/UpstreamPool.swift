@@ -59,6 +59,7 @@ public struct UpstreamPool {
     var hungryLinks = LinkTable()
     /// Origins that may not, or will not, dial before an instant.
     var holds = DeadlineQueues(lanes: HoldLane.allCases.count)
+    var timeWaits = TimeWaits()
     var random: RandomSource
     var isDraining = false
 
@@ -236,7 +237,10 @@ public struct UpstreamPool {
     }
 
     /// The next instant at which `expire` has something to do.
-    public var nextDeadline: MonotonicTime { min(idleQueue.next, holds.next) }
+    public var nextDeadline: MonotonicTime {
+        // Ports that come free matter only to those who wait.
+        min(idleQueue.next, holds.next, waiting > 0 ? timeWaits.next : .never)
+    }
 
     /// Reaps what has been idle too long and lets origins dial again; at most `limit` steps, so that
     /// reaping thousands never holds up the loop. Call again while `nextDeadline` is not after `now`.
@@ -248,6 +252,7 @@ public struct UpstreamPool {
             guard let id = connections.occupant(of: Int(slot)) else { continue }
             evict(slot: Int32(id.slot), .idleTooLong)
         }
+        expireTimeWaits(limit: limit)
         while steps < limit, let (slot, lane) = holds.popExpired(at: now) {
             steps += 1
             guard let id = table.origins.occupant(of: Int(slot)) else { continue }
@@ -255,6 +260,23 @@ public struct UpstreamPool {
             settle(OriginID(id))
         }
         pump()
+    }
+
+    /// The connection is about to be closed after our FIN went first, so that its port stays in TIME_WAIT; to
+    /// be told before `lost`.
+    public mutating func leavesTimeWait(_ id: UpstreamID, now: MonotonicTime) {
+        guard connections.isAlive(id.id) else { return }
+        timeWaits.expire(now, limit: 64)
+        timeWaits.add(table[connections[id.id].origin].hash, now)
+    }
+
+    /// Ports have come free: whoever waited for one may dial.
+    private mutating func expireTimeWaits(limit: Int) {
+        if timeWaits.next > now { return }
+        timeWaits.expire(now, limit: limit)
+        for slot in 0..<table.origins.capacity where waiting > 0 {
+            if let id = table.origins.occupant(of: slot) { settle(OriginID(id)) }
+        }
     }
 
     /// Forgets effects that the caller has read through `effects`.

@@ -81,6 +81,17 @@ class ReuseTests(PoolTestCase):
         self.assertEqual(len(origin.accepted), 2)
 
 
+class SourceTests(PoolTestCase):
+    def test_connections_are_dialled_from_a_range_of_one_s_own(self):
+        self.start({"upstream.source_ports": "45000-45009"})
+        origin = self.origin()
+        ports = set()
+        for number in range(5):
+            self.ask(origin, f"/{number}")
+            ports.add(origin.accept().socket.getpeername()[1])
+        self.assertTrue(all(45000 <= port <= 45009 for port in ports), ports)
+
+
 class BoundTests(PoolTestCase):
     def test_max_per_destination_is_exact_under_a_burst(self):
         bound, burst = 4, 60

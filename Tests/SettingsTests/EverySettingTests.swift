@@ -23,6 +23,7 @@ private let samples: [(key: String, value: String)] = [
     ("upstream.max_queue", "10"), ("upstream.queue_timeout", "1s"), ("upstream.unsafe_reuse_window", "1ms"),
     ("upstream.dial_patience", "20ms"),
     ("upstream.ack_timeout", "6s"), ("upstream.source_addresses", "192.0.2.1,2001:db8::1"),
+    ("upstream.source_ports", "20000-29999"),
     ("tcp.keepalive_idle", "15s"), ("tcp.keepalive_interval", "5s"), ("tcp.keepalive_count", "9"),
     ("tcp.user_timeout", "20s"),
     ("dns.servers", "192.0.2.53:53"), ("dns.min_ttl", "2s"), ("dns.max_ttl", "60s"),

@@ -114,7 +114,7 @@ struct FittingTests {
         #expect(
             lines == [
                 "weir.yaml:2:24: upstream.max_per_destination: 451 is more than the port range 40000-40499 less 10 %;"
-                    + " write at most 450, or widen net.ipv4.ip_local_port_range or add upstream.source_addresses"
+                    + " write at most 450, or widen net.ipv4.ip_local_port_range, or set upstream.source_ports or upstream.source_addresses"
             ]
         )
         let fits = try load(set: [("upstream.max_per_destination", "450")], on: narrow)

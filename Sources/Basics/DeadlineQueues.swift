@@ -10,11 +10,15 @@ public struct DeadlineQueues {
     }
 
     private var lanes: [ListEnds]
+    /// Bit `n` is set where lane `n` has a member: the next deadline is asked for after every event, and most
+    /// lanes are empty.
+    private var occupied: UInt64 = 0
     private var links = LinkTable()
     private var entries: [Entry] = []
 
-    /// Queues with the given number of lanes.
+    /// Queues with the given number of lanes, 64 at most.
     public init(lanes: Int) {
+        precondition(lanes <= 64, "more lanes than bits")
         self.lanes = Array(repeating: ListEnds(), count: lanes)
     }
 
@@ -29,13 +33,16 @@ public struct DeadlineQueues {
             anchor = links.previous(before: anchor)
         }
         links.insert(Int32(slot), after: anchor, in: &lanes[lane])
+        occupied |= 1 << UInt64(lane)
     }
 
     /// Drops the slot's deadline, if it has one.
     public mutating func disarm(_ slot: UInt32) {
         guard Int(slot) < entries.count, entries[Int(slot)].lane >= 0 else { return }
-        links.remove(Int32(slot), from: &lanes[Int(entries[Int(slot)].lane)])
+        let lane = Int(entries[Int(slot)].lane)
+        links.remove(Int32(slot), from: &lanes[lane])
         entries[Int(slot)].lane = -1
+        if lanes[lane].isEmpty { occupied &= ~(1 << UInt64(lane)) }
     }
 
     /// The lane in which the slot is armed, if it is.
@@ -52,7 +59,10 @@ public struct DeadlineQueues {
     /// The earliest deadline of all lanes, or `never`.
     public var next: MonotonicTime {
         var earliest = MonotonicTime.never
-        for lane in lanes.indices where lanes[lane].first >= 0 {
+        var rest = occupied
+        while rest != 0 {
+            let lane = rest.trailingZeroBitCount
+            rest &= rest &- 1
             earliest = min(earliest, entries[Int(lanes[lane].first)].deadline)
         }
         return earliest
@@ -60,9 +70,12 @@ public struct DeadlineQueues {
 
     /// Takes out one slot whose deadline has come, the earliest lane first.
     public mutating func popExpired(at now: MonotonicTime) -> (slot: UInt32, lane: Int)? {
-        for lane in lanes.indices {
+        var rest = occupied
+        while rest != 0 {
+            let lane = rest.trailingZeroBitCount
+            rest &= rest &- 1
             let first = lanes[lane].first
-            if first >= 0 && entries[Int(first)].deadline <= now {
+            if entries[Int(first)].deadline <= now {
                 disarm(UInt32(first))
                 return (UInt32(first), lane)
             }

@@ -40,6 +40,9 @@ public struct Interval: Hashable, Comparable, Sendable, BitwiseCopyable {
         left.nanoseconds < right.nanoseconds
     }
 
+    /// A sixteenth less: how a maximum is forgotten slowly. Nothing to do for an unlimited one.
+    @inlinable public var fading: Interval { Interval(nanoseconds: nanoseconds &- nanoseconds >> 4) }
+
     /// Scales by `numerator / denominator`, saturating; used for jitter and headroom.
     public func scaled(by numerator: Int64, over denominator: Int64) -> Interval {
         if isUnlimited { return self }

@@ -43,8 +43,7 @@ extension ClientPolicy {
         unpark(id)
         let owner = members[id.index].owner
         let gap = now.since(members[id.index].parkedAt)
-        let remembered = owners[owner].latestReuse.scaled(by: 15, over: 16)
-        owners[owner].latestReuse = max(gap, remembered)
+        owners[owner].latestReuse = max(gap, owners[owner].latestReuse.fading)
         let isUnasked = !members[id.index].isProbe && owners[owner].ledger.verdict == .leaking
         endProbe(id, isReused: true)
         // One that lay there before the verdict speaks as well as a probe does.
@@ -138,10 +137,9 @@ extension ClientPolicy {
 
     /// How long the connection, just parked, may stay so. `idleTimeout` is `client.idle_timeout`.
     public func patience(with id: SlotID, requests: Int, idleTimeout: Interval) -> Patience {
-        let member = members[id.index]
-        let owner = owners[member.owner]
-        if isCured(id) && requests <= 1 && !member.isProbe { return .leaked }
-        return owner.latestReuse >= idleTimeout.scaled(by: 1, over: 2) ? .long : .ordinary
+        if requests <= 1 && !members[id.index].isProbe && isCured(id) { return .leaked }
+        let latestReuse = owners[members[id.index].owner].latestReuse
+        return latestReuse.nanoseconds >= idleTimeout.nanoseconds >> 1 ? .long : .ordinary
     }
 
     /// Whether the connection's owner leaks, and is to be cured of it.

@@ -15,8 +15,7 @@ extension ProxyEngine {
 
     /// How long a deadline of the lane is; one for all, so that a lane is in order by itself.
     func length(of lane: ClientLane) -> Interval {
-        let configuration = self.configuration
-        return switch lane {
+        switch lane {
         case .request: configuration.requestTimeout
         case .header: configuration.headerTimeout
         case .queue: configuration.queueTimeout

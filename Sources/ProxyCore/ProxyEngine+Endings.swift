@@ -39,15 +39,14 @@ extension ProxyEngine {
             )
             actions.append(.record(index: records.count - 1))
         }
-        giveHeadsBack(id)
+        giveHeadsBack(id, exchange)
         if exchange.isCountedAsTunnel { tunnels -= 1 }
         destinations.leave(id)
         clients[id].exchange.isCountedAsTunnel = false
         clients[id].exchange.isOpen = false
     }
 
-    private mutating func giveHeadsBack(_ id: SlotID) {
-        let exchange = clients[id].exchange
+    private mutating func giveHeadsBack(_ id: SlotID, _ exchange: borrowing Exchange) {
         if exchange.text >= 0 { heads.give(exchange.text) }
         if exchange.head >= 0 { heads.give(exchange.head) }
         if exchange.requestNominations >= 0 { heads.give(exchange.requestNominations) }
@@ -99,7 +98,6 @@ extension ProxyEngine {
     mutating func park(_ id: SlotID) {
         clients[id].phase = .parked
         clients[id].isReaping = false
-        clients[id].exchange = Exchange()
         let surplus = policy.park(id, now: now)
         armParked(id)
         resumeClient(id)

@@ -11,14 +11,15 @@ extension ProxyEngine {
     mutating func armParked(_ id: SlotID) {
         let requests = Int(clients[id].requests)
         let idle = configuration.clientIdleTimeout
-        let parkedAt = policy.parkedAt(id)
-        switch policy.patience(with: id, requests: requests, idleTimeout: idle) {
-        case .leaked: arm(id, .leaked, since: parkedAt)
-        case .long: arm(id, .parkedLong, since: parkedAt)
-        case .ordinary where requests > 1: arm(id, .parked, since: parkedAt)
-        case .ordinary where idle <= ClientPolicy.idleEvidence: arm(id, .parkedOnce, since: parkedAt)
-        case .ordinary: arm(id, .evidence, since: parkedAt)
-        }
+        let lane: ClientLane =
+            switch policy.patience(with: id, requests: requests, idleTimeout: idle) {
+            case .leaked: .leaked
+            case .long: .parkedLong
+            case .ordinary where requests > 1: .parked
+            case .ordinary where idle <= ClientPolicy.idleEvidence: .parkedOnce
+            case .ordinary: .evidence
+            }
+        arm(id, lane, since: policy.parkedAt(id))
     }
 
     mutating func parkedDeadlinePassed(_ id: SlotID, _ lane: ClientLane) {

@@ -66,7 +66,7 @@ public struct ProxyEngine: ~Copyable {
     /// The next instant at which `timePassed` has something to do.
     public var nextDeadline: MonotonicTime {
         if hasDrainWork { return now }
-        return min(clientDeadlines.next, upstreamDeadlines.next, pool.nextDeadline)
+        return min(min(clientDeadlines.next, upstreamDeadlines.next), pool.nextDeadline)
     }
 
     /// Whether another client connection can be accepted now, if need be by closing one that is

@@ -23,7 +23,7 @@ struct OriginHistory: BitwiseCopyable {
 
     /// A request for the origin came.
     mutating func noteRequest(_ now: MonotonicTime) {
-        if lastWanted != .never { pause = max(now.since(lastWanted), pause.scaled(by: 15, over: 16)) }
+        if lastWanted != .never { pause = max(now.since(lastWanted), pause.fading) }
         lastWanted = now
         requests = min(OriginHistory.leastRequests, requests + 1)
     }
@@ -58,8 +58,8 @@ struct OriginHistory: BitwiseCopyable {
     /// a connection that will be wanted is there; nil where nothing is known yet, or more than `most` times.
     func doublings(of surplus: Interval, most: Int) -> Int? {
         if requests < OriginHistory.leastRequests { return nil }
-        let wanted = pause.scaled(by: 4, over: 1)
-        for count in 0...most where wanted <= surplus.scaled(by: 1 << Int64(count), over: 1) { return count }
+        if pause.nanoseconds <= surplus.nanoseconds >> 2 { return 0 }
+        for count in 1...most where pause <= surplus.scaled(by: 1 << Int64(count), over: 4) { return count }
         return nil
     }
 }

@@ -89,7 +89,8 @@ extension UpstreamPool {
         var length = min(limits.idleTimeout, allowed)
         let most = UpstreamPool.surplusLanes - 1
         if let doublings = table[origin].history.doublings(of: limits.surplusTimeout, most: most) {
-            let wanted = limits.surplusTimeout.scaled(by: 1 << Int64(doublings), over: 1)
+            let surplus = limits.surplusTimeout
+            let wanted = doublings == 0 ? surplus : surplus.scaled(by: 1 << Int64(doublings), over: 1)
             if wanted < length {
                 lane = doublings + 1
                 length = wanted

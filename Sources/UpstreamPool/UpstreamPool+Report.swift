@@ -91,6 +91,7 @@ extension UpstreamPool {
     public var originCount: Int { table.count }
 
     /// Whether the id names a connection that is still in the pool.
+    @inlinable
     public func isAlive(_ id: UpstreamID) -> Bool { connections.isAlive(id.id) }
 
     /// Whether the connection waits for a request.

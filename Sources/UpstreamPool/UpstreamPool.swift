@@ -21,6 +21,7 @@ public struct UpstreamPool {
 
     enum HoldLane: Int, CaseIterable { case backoff, patience }
 
+    @usableFromInline
     struct Connection {
         var origin: OriginID
         var state: State
@@ -40,7 +41,7 @@ public struct UpstreamPool {
     public internal(set) var limits: PoolLimits
     /// The instant of the event being handled.
     var now = MonotonicTime.zero
-    var connections = SlotMap<Connection>()
+    @usableFromInline var connections = SlotMap<Connection>()
     var table: OriginTable
     /// Idle connections per origin.
     var idleLinks = LinkTable()
@@ -238,8 +239,9 @@ public struct UpstreamPool {
 
     /// The next instant at which `expire` has something to do.
     public var nextDeadline: MonotonicTime {
+        let next = min(idleQueue.next, holds.next)
         // Ports that come free matter only to those who wait.
-        min(idleQueue.next, holds.next, waiting > 0 ? timeWaits.next : .never)
+        return waiting > 0 ? min(next, timeWaits.next) : next
     }
 
     /// Reaps what has been idle too long and lets origins dial again; at most `limit` steps, so that

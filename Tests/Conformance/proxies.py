@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 
-REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import weirprocess
 
 #: Settings by group. Shortened times are kept to the groups that need them: a busy machine must not run into them.
 GROUPS = {
@@ -22,17 +22,6 @@ GROUPS = {
     "one-request": {"client.max_requests": "2"},
     "small-heads": {"limits.head_size": "2KiB", "limits.fields": "8", "limits.uri_size": "256B"},
 }
-
-
-def weir_binary():
-    """WEIR_BINARY, else the release build, else the debug build."""
-    chosen = os.environ.get("WEIR_BINARY")
-    candidates = [chosen] if chosen else [
-        os.path.join(REPOSITORY, ".build", kind, "weir") for kind in ("release", "debug")]
-    for path in candidates:
-        if os.access(path, os.X_OK):
-            return os.path.abspath(path)
-    raise FileNotFoundError(f"no weir at {' or '.join(candidates)}: build it, or set WEIR_BINARY")
 
 
 class Proxy:
@@ -56,7 +45,7 @@ class Weir(Proxy):
         self._pseudonym = None
         self._lock = threading.Lock()
         self._log = tempfile.TemporaryFile()
-        command = [weir_binary(), "run", "--listen", "127.0.0.1:0", "--admin", "off"]
+        command = [weirprocess.binary(), "run", "--listen", "127.0.0.1:0", "--admin", "off"]
         for key, value in settings.items():
             command += ["--set", f"{key}={value}"]
         # weir takes every WEIR_* variable for a setting, and refuses those that are none.

@@ -6,6 +6,8 @@ read in another way than the proxy did, and that is how requests are smuggled.
 
 import re
 
+from message import Message as PlainMessage
+
 TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 REQUEST_LINE = re.compile(rf"({TOKEN}) ([\x21-\x7e\x80-\xff]+) HTTP/1\.[01]")
 STATUS_LINE = re.compile(r"HTTP/1\.[01] ([1-9]\d\d)( [\t\x20-\x7e\x80-\xff]*)?")
@@ -24,17 +26,12 @@ class Malformed(Failure):
     """What arrived is not HTTP/1.x."""
 
 
-class Message:
+class Message(PlainMessage):
     """A request or a response; `complete` is false where the connection ended first."""
 
     def __init__(self, start_line="", fields=()):
-        self.start_line = start_line
-        self.fields = list(fields)
-        self.content = b""
-        self.trailers = []
+        super().__init__(start_line, list(fields))
         self.chunk_extensions = []
-        self.framing = "none"
-        self.interim = []
         self.complete = False
 
     def __repr__(self):
@@ -42,29 +39,9 @@ class Message:
         cut = "" if self.complete else ", cut"
         return f"«{self.start_line} | {fields[:300]} | {self.framing}, {self.content[:60]!r}{cut}»"
 
-    def all(self, name):
-        return [value for key, value in self.fields if key.lower() == name.lower()]
-
-    def field(self, name):
-        """The value of field `name`, several joined by a comma, None when absent."""
-        values = self.all(name)
-        return ", ".join(values) if values else None
-
     def members(self, name):
-        """The comma-separated members of a list field, lower case."""
-        return [part.strip().lower() for part in (self.field(name) or "").split(",") if part.strip()]
-
-    @property
-    def status(self):
-        return int(self.start_line.split(" ")[1])
-
-    @property
-    def method(self):
-        return self.start_line.split(" ")[0]
-
-    @property
-    def target(self):
-        return self.start_line.split(" ")[1]
+        """The members of a list field that are not empty, lower case."""
+        return [member for member in self.tokens(name) if member]
 
 
 def parse_field_lines(lines):

@@ -35,6 +35,8 @@ final class EngineHarness {
     var answerToChecks: Bool? = true
     /// For how long, in the kernel's eyes, nothing was acknowledged; the answer to `inspect`.
     var silence = Interval.zero
+    /// The origin to which bytes were sent last.
+    private(set) var lastReceiver: HarnessPeer?
     /// Off from a reload on: a bound may be lower than what is in use.
     private var checksBounds = true
     private var peers: [ConnectionID: HarnessPeer] = [:]
@@ -342,6 +344,7 @@ final class EngineHarness {
             #expect(!peer.isFinishOrdered, "bytes behind our FIN")
             #expect(!bytes.isEmpty, "an action without effect")
             peer.deliver(bytes)
+            if id.side == .upstream { lastReceiver = peer }
             guard peer.takesNothing, !peer.isStallReported else { return }
             peer.isStallReported = true
             followUps.append { shell in

@@ -1,0 +1,305 @@
+import Basics
+import ClientPolicy
+import ProxyCore
+import Testing
+
+@Suite("Leaks: tunnels")
+struct TunnelLeakTests {
+    private typealias Pair = (client: HarnessPeer, origin: HarnessPeer)
+
+    /// The verdict stands, and what made it is gone.
+    private func underVerdict(
+        _ change: (inout EngineConfiguration) -> Void = { _ in },
+        at location: SourceLocation = #_sourceLocation,
+        _ body: (LeakScene) throws -> Void
+    ) throws {
+        try withLeak(change, at: location) { scene in
+            scene.shell.unread = 0
+            try scene.leakTunnels()
+            #expect(scene.destinationVerdicts == [.leaking])
+            scene.shell.advance(.seconds(3))
+            #expect(scene.shell.openTunnels == 0)
+            try body(scene)
+        }
+    }
+
+    // MARK: The verdict
+
+    @Test("a leak of tunnels is found within 32, and told once for its destination")
+    func found() throws {
+        try withLeak { scene in
+            try scene.leakTunnels(LeakScene.found - 1)
+            #expect(scene.destinationVerdicts.isEmpty)
+            #expect(scene.shell.openTunnels == LeakScene.found - 1, "none is cut before")
+        }
+        try withLeak { scene in
+            scene.shell.unread = 0
+            try scene.leakTunnels(300)
+            #expect(scene.destinationVerdicts == [.leaking] && scene.ownerVerdicts.isEmpty)
+            #expect(scene.shell.statistics.leaksFound == 1)
+        }
+    }
+
+    @Test("tunnels to another destination, and a neighbour's to the same, are not touched")
+    func othersAreNotTouched() throws {
+        try withLeak { scene in
+            scene.shell.unread = 0
+            let elsewhere = try scene.shell.exchange(connectRequest("other.test:443"))
+            _ = elsewhere.client.take()
+            let neighbour = try scene.shell.tunnel(owner: LeakScene.neighbour)
+            for pair in [elsewhere, neighbour] { scene.talk(pair) }
+            try scene.leakTunnels()
+            scene.shell.advance(.seconds(200))
+            #expect(elsewhere.origin.isOpen && neighbour.origin.isOpen && scene.shell.openTunnels == 2)
+        }
+    }
+
+    @Test("where leaks are not cured the verdict is told, and tunnels keep their time")
+    func notCured() throws {
+        try withLeak({ $0.clients.curesLeaks = false }) { scene in
+            scene.shell.unread = 0
+            let pairs = try scene.leakTunnels()
+            #expect(scene.destinationVerdicts == [.leaking])
+            scene.shell.advance(.seconds(50))
+            #expect(pairs.allSatisfy { $0.origin.isOpen })
+        }
+    }
+
+    // MARK: The cure
+
+    @Test("under the verdict one exchange and then silence of leak_idle_timeout is a leak, and is reset")
+    func reaped() throws {
+        try underVerdict { scene in
+            let pair = try scene.shell.tunnel()
+            scene.talk(pair)
+            let inspections = scene.shell.unreadInspections
+            scene.shell.advance(.milliseconds(1999))
+            #expect(pair.client.isOpen && scene.shell.unreadInspections == inspections)
+            scene.shell.advance(.milliseconds(1))
+            #expect(pair.client.closed == .reset && pair.origin.closed == .reset)
+            #expect(scene.shell.unreadInspections == inspections + 1)
+            #expect(scene.shell.lastNote?.record.cause == .tunnelLeaked)
+            #expect(scene.shell.outcomes(.tunnelLeaked) == LeakScene.found + 1)
+        }
+    }
+
+    @Test("where the kernel does not know what is unread, the client's half is ended in steps")
+    func reapedUnknown() throws {
+        try underVerdict { scene in
+            scene.shell.unread = nil
+            let pair = try scene.shell.tunnel()
+            scene.talk(pair)
+            scene.shell.advance(.seconds(2))
+            #expect(pair.origin.closed == .reset && pair.client.hasSeenFIN && pair.client.isOpen)
+            #expect(scene.shell.outcomes(.tunnelQuiet) == 1)
+        }
+    }
+
+    @Test("a tunnel whose answer is unread is not ended as quiet, but cut when it stays so")
+    func unread() throws {
+        try underVerdict { scene in
+            let pair = try scene.shell.tunnel()
+            scene.talk(pair)
+            scene.shell.unread = 300
+            scene.shell.advance(.milliseconds(3999))
+            #expect(pair.client.isOpen)
+            scene.shell.advance(.milliseconds(1))
+            #expect(pair.client.closed == .reset && scene.shell.outcomes(.tooManyStalled) == 1)
+        }
+    }
+
+    @Test("what lies quiet when the verdict comes goes too, after the same time")
+    func earlierOnes() throws {
+        try withLeak { scene in
+            scene.shell.unread = 0
+            let pairs = try scene.leakTunnels()
+            scene.shell.advance(.zero)
+            #expect(pairs.prefix(7).allSatisfy { !$0.client.isOpen }, "quiet for two seconds already")
+            #expect(pairs.suffix(5).allSatisfy { $0.client.isOpen }, "for less than half a second")
+            scene.shell.advance(.seconds(2))
+            #expect(pairs.allSatisfy { $0.client.closed == .reset })
+        }
+    }
+
+    @Test("under the verdict no more are quiet for longer than half a second than the budget says")
+    func budget() throws {
+        try underVerdict({ $0.maxQuietPerDestination = 2 }) { scene in
+            var pairs: [Pair] = []
+            for _ in 0..<3 {
+                let pair = try scene.shell.tunnel()
+                scene.talk(pair)
+                pairs.append(pair)
+                scene.shell.advance(.milliseconds(10))
+            }
+            scene.shell.advance(.milliseconds(469))
+            #expect(pairs.allSatisfy { $0.origin.isOpen })
+            scene.shell.advance(.milliseconds(1))
+            #expect(pairs.map { $0.origin.isOpen } == [false, true, true])
+            scene.shell.advance(.milliseconds(1000))
+            #expect(pairs.map { $0.origin.isOpen } == [false, true, true], "within the budget")
+            scene.shell.advance(.milliseconds(521))
+            #expect(pairs.allSatisfy { !$0.origin.isOpen })
+        }
+    }
+
+    // MARK: Who is not a leak
+
+    @Test("a working tunnel is never ended, however long the answer takes")
+    func working() throws {
+        try underVerdict { scene in
+            let pair = try scene.shell.tunnel()
+            scene.shell.send(pair.client, "question")
+            scene.shell.advance(.seconds(86_400))
+            #expect(pair.client.isOpen)
+            scene.shell.send(pair.origin, "answer")
+            #expect(pair.client.take() == "answer")
+        }
+    }
+
+    @Test(
+        "a second question after a pause of 100 ms proves a tunnel live",
+        arguments: [(99, false), (100, true)]
+    )
+    func secondQuestion(milliseconds: Int, isProven: Bool) throws {
+        try underVerdict { scene in
+            let pair = try scene.shell.tunnel()
+            scene.talk(pair)
+            scene.shell.advance(.milliseconds(milliseconds))
+            scene.talk(pair)
+            scene.shell.advance(.seconds(2))
+            #expect(pair.origin.isOpen == isProven)
+            scene.shell.advance(.milliseconds(297_999))
+            #expect(pair.origin.isOpen == isProven)
+            scene.shell.advance(.milliseconds(1))
+            #expect(!pair.origin.isOpen)
+        }
+    }
+
+    @Test("five questions in quick succession prove a tunnel live, four do not", arguments: [4, 5])
+    func questions(count: Int) throws {
+        try underVerdict { scene in
+            let pair = try scene.shell.tunnel()
+            for _ in 0..<count { scene.talk(pair) }
+            scene.shell.advance(.seconds(2))
+            #expect(pair.origin.isOpen == (count == 5))
+        }
+    }
+
+    @Test(
+        "an origin that speaks again after 500 ms has a stream of events",
+        arguments: [(499, false), (500, true)]
+    )
+    func eventStream(milliseconds: Int, isProven: Bool) throws {
+        try underVerdict({ $0.maxQuietPerDestination = 8 }) { scene in
+            let pair = try scene.shell.tunnel()
+            scene.talk(pair)
+            scene.shell.advance(.milliseconds(milliseconds))
+            scene.shell.send(pair.origin, "event")
+            scene.shell.advance(.seconds(2))
+            #expect(pair.origin.isOpen == isProven)
+        }
+    }
+
+    @Test("a long answer in pieces is one answer")
+    func longAnswer() throws {
+        try underVerdict { scene in
+            let pair = try scene.shell.tunnel()
+            scene.shell.send(pair.client, "question")
+            for _ in 0..<20 {
+                scene.shell.send(pair.origin, "part")
+                scene.shell.advance(.milliseconds(400))
+                #expect(pair.origin.isOpen)
+            }
+            scene.shell.advance(.milliseconds(1600))
+            #expect(!pair.origin.isOpen)
+        }
+    }
+
+    @Test("a TLS handshake is neither quiet nor an exchange")
+    func handshake() throws {
+        try underVerdict { scene in
+            let pair = try scene.shell.tunnel()
+            scene.shell.advance(.seconds(20))
+            scene.shell.send(pair.client, "\u{16}hello")
+            scene.shell.send(pair.origin, "\u{16}certificate")
+            scene.shell.advance(.seconds(60))
+            #expect(pair.origin.isOpen)
+            // As long a pause as there may be: it proves nothing, as nothing was asked yet.
+            scene.talk(pair)
+            scene.shell.advance(.milliseconds(1999))
+            #expect(pair.origin.isOpen)
+            scene.shell.advance(.milliseconds(1))
+            #expect(!pair.origin.isOpen)
+        }
+    }
+
+    @Test("tunnels that are opened and stay in their handshake are no evidence")
+    func handshakes() throws {
+        try withLeak { scene in
+            for _ in 0..<60 {
+                let pair = try scene.shell.tunnel()
+                scene.shell.send(pair.client, "\u{16}hello")
+                scene.shell.send(pair.origin, "\u{16}certificate")
+                scene.shell.advance(.milliseconds(100))
+            }
+            #expect(scene.shell.verdicts.isEmpty && scene.shell.openTunnels == 60)
+        }
+    }
+
+    @Test("an upgraded connection is not a TLS tunnel, and one word more proves it live")
+    func upgraded() throws {
+        try withLeak({
+            $0.maxQuietPerDestination = 0; $0.minimumQuiet = .seconds(2)
+        }) { scene in
+            let request = message(
+                "GET http://origin.test/ HTTP/1.1",
+                "Host: x",
+                "Connection: upgrade",
+                "Upgrade: websocket"
+            )
+            let answer = message(
+                "HTTP/1.1 101 Switching Protocols",
+                "Connection: upgrade",
+                "Upgrade: websocket"
+            )
+            let pairs = try (0..<2).map { _ in
+                let pair = try scene.shell.exchange(request)
+                scene.shell.send(pair.origin, answer)
+                return pair
+            }
+            scene.shell.advance(.milliseconds(100))
+            scene.shell.send(pairs[0].client, "hello")
+            scene.shell.send(pairs[0].origin, "hello")
+            scene.shell.advance(.seconds(3))
+            #expect(pairs[0].origin.isOpen && !pairs[1].origin.isOpen)
+        }
+    }
+
+    @Test("clients that end their tunnels churn, and lose nothing")
+    func churning() throws {
+        try withLeak { scene in
+            for _ in 0..<32 {
+                let pair = try scene.shell.tunnel()
+                scene.talk(pair)
+                scene.shell.finish(pair.client)
+                scene.shell.finish(pair.origin)
+            }
+            #expect(scene.destinationVerdicts == [.churning])
+        }
+    }
+
+    @Test("tunnels that are in use again lift the verdict, which is told once")
+    func mended() throws {
+        try underVerdict { scene in
+            for _ in 0..<12 {
+                let pair = try scene.shell.tunnel()
+                scene.talk(pair)
+                scene.shell.advance(.milliseconds(150))
+                scene.talk(pair)
+            }
+            #expect(scene.destinationVerdicts == [.leaking, .healthy])
+            scene.shell.advance(.seconds(50))
+            #expect(scene.shell.openTunnels == 12)
+        }
+    }
+}

@@ -35,7 +35,10 @@ extension ProxyEngine {
         clients[id].exchange.tunnel.clientBursts = min(TunnelState.mostBursts, bursts + 1)
         clients[id].exchange.tunnel.clientSpokeLast = true
         let quietSince = destinations.quietSince(id)
-        let hasPaused = quietSince != .never && now.since(quietSince) >= ProxyEngine.leastPause
+        // One that was found unread when it was to be ended is on no list of quiet ones any more.
+        let hasPaused =
+            (quietSince != .never && now.since(quietSince) >= ProxyEngine.leastPause)
+            || (destinations.isStalled(id) && !clients[id].isStalled)
         if hasPaused || bursts + 1 >= TunnelState.mostBursts { destinations.prove(id, now: now) }
     }
 

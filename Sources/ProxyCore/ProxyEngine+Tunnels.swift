@@ -75,6 +75,8 @@ extension ProxyEngine {
         clients[id].exchange.bytesUp += UInt64(count)
         statistics.bytesUp += UInt64(count)
         noteClientBurst(id, firstByte: bytes[start])
+        // Who asks again has read what it was found to have left unread.
+        if !clients[id].isStalled { endStall(id) }
         destinations.leaveQuiet(id)
         armClient(id)
         return bytes.count

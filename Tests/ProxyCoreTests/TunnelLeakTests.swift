@@ -302,4 +302,45 @@ struct TunnelLeakTests {
             #expect(scene.shell.openTunnels == 12)
         }
     }
+
+    // MARK: Tunnels that were found unread
+
+    /// A tunnel that was to go for the budget, and was spared because its answer was unread.
+    private func spared(_ scene: LeakScene) throws -> Pair {
+        scene.shell.unread = 300
+        let pairs = try (0..<2).map { _ in
+            let pair = try scene.shell.tunnel()
+            scene.talk(pair)
+            return pair
+        }
+        scene.shell.advance(.seconds(60))
+        #expect(pairs[0].client.isOpen && scene.shell.unreadInspections > 0)
+        return pairs[0]
+    }
+
+    @Test("a tunnel that was unread and speaks again is not stalled any more, and not cut as such")
+    func readAgain() throws {
+        try withLeak({ $0.maxQuietPerDestination = 1 }) { scene in
+            let pair = try spared(scene)
+            scene.talk(pair)
+            scene.shell.exhaustDescriptors()
+            #expect(pair.client.isOpen && scene.shell.statistics.stallsCut == 0)
+        }
+    }
+
+    @Test("a tunnel that was unread and speaks again is proven live")
+    func readAgainIsProven() throws {
+        try withLeak({ $0.maxQuietPerDestination = 1 }) { scene in
+            let pair = try spared(scene)
+            scene.talk(pair)
+            scene.shell.unread = 0
+            scene.shell.advance(.seconds(61))
+            #expect(pair.client.isOpen, "alone it is within the budget")
+            let others = try (0..<2).map { _ in try scene.shell.tunnel() }
+            for other in others { scene.talk(other) }
+            scene.shell.advance(.seconds(61))
+            #expect(pair.client.isOpen && !others[0].client.isOpen)
+        }
+    }
+
 }

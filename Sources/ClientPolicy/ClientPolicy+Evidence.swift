@@ -37,13 +37,17 @@ extension ClientPolicy {
         }
     }
 
-    /// A request came on the connection. Nothing, unless it was parked.
-    public mutating func used(_ id: SlotID, now: MonotonicTime) {
-        guard isParked(id) else { return }
+    /// A request came on the connection. Nothing, unless it was parked, or its last answer was found unread
+    /// while it was.
+    public mutating func used(_ id: SlotID, wasUnread: Bool = false, now: MonotonicTime) {
+        let wasParked = isParked(id)
+        guard wasParked || wasUnread else { return }
         unpark(id)
         let owner = members[id.index].owner
-        let gap = now.since(members[id.index].parkedAt)
-        owners[owner].latestReuse = max(gap, owners[owner].latestReuse.fading)
+        if wasParked {
+            let gap = now.since(members[id.index].parkedAt)
+            owners[owner].latestReuse = max(gap, owners[owner].latestReuse.fading)
+        }
         let isUnasked = !members[id.index].isProbe && owners[owner].ledger.verdict == .leaking
         endProbe(id, isReused: true)
         // One that lay there before the verdict speaks as well as a probe does.

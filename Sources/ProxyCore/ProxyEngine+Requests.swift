@@ -79,8 +79,11 @@ extension ProxyEngine {
 
     /// A request begins: the connection is parked, or unread, no more.
     private mutating func leaveIdle(_ id: SlotID) {
-        policy.used(id, now: now)
-        if clients[id].phase == .unread { destinations.leave(id) }
+        policy.used(id, wasUnread: clients[id].phase == .unread, now: now)
+        if clients[id].phase == .unread {
+            destinations.resumed(id, now: now)
+            destinations.leave(id)
+        }
         clients[id].isReaping = false
     }
 

@@ -1,7 +1,8 @@
 import Basics
-import ClientPolicy
 import ProxyCore
 import Testing
+
+@testable import ClientPolicy
 
 /// Leaky and healthy apps before one engine; what the tests of leaks share.
 struct LeakScene {
@@ -69,6 +70,12 @@ struct LeakScene {
         shell.send(pair.origin, "answer")
         _ = pair.client.take()
         _ = pair.origin.take()
+    }
+
+    /// Evidence in the windows of all owners.
+    var evidence: Int {
+        let owners = shell.engine.policy.ownerReports().map(\.owner)
+        return owners.reduce(0) { $0 + shell.engine.policy.owners[$1].ledger.evidenceCount }
     }
 
     /// The verdicts on owners that were told, in order.

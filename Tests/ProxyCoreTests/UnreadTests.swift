@@ -227,4 +227,40 @@ struct UnreadTests {
             #expect(scene.shell.outcomes(.tooManyStalled) == 1)
         }
     }
+
+    @Test("a request on an unread connection takes its evidence back")
+    func requestTakesBack() throws {
+        try withLeak { scene in
+            scene.shell.unread = 0
+            // The first is nobody's evidence; each of the others lay idle for a second beside it.
+            let clients = try (0..<10).map { index in
+                let client = try scene.serve()
+                scene.shell.unread = index == 0 ? 0 : 100
+                scene.shell.advance(.seconds(1))
+                return client
+            }
+            #expect(scene.shell.clientReport.unread == 9)
+            #expect(scene.evidence == 9)
+            scene.shell.unread = 0
+            for client in clients.dropFirst() { try scene.ask(client) }
+            #expect(scene.evidence == 0)
+        }
+    }
+
+    @Test("a request on an unread connection ends its probe as reused")
+    func requestEndsProbe() throws {
+        try withLeak { scene in
+            scene.shell.unread = 0
+            let probe = try #require(try scene.leak().last)
+            scene.shell.advance(.milliseconds(950))
+            for _ in 0..<8 {
+                scene.shell.unread = 100
+                scene.shell.advance(.milliseconds(1100))
+                scene.shell.unread = 0
+                #expect(scene.ownerVerdicts == [.leaking])
+                try scene.ask(probe)
+            }
+            #expect(scene.ownerVerdicts == [.leaking, .healthy])
+        }
+    }
 }

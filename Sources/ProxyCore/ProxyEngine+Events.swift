@@ -38,10 +38,9 @@ extension ProxyEngine {
             statistics.staleEvents += 1
             return bytes.count
         }
+        defer { applyVerdicts() }
         switch connection.side {
-        case .client:
-            defer { applyVerdicts() }
-            return clientBytes(connection.id, bytes)
+        case .client: return clientBytes(connection.id, bytes)
         case .upstream: return upstreamBytes(UpstreamID(connection.id), bytes)
         }
     }
@@ -71,6 +70,7 @@ extension ProxyEngine {
         case .client: clientFailed(connection.id)
         case .upstream: upstreamEnded(UpstreamID(connection.id), isReset: true)
         }
+        applyVerdicts()
     }
 
     /// The kernel would not take all that was sent: the rest is pending in the shell.
@@ -93,6 +93,7 @@ extension ProxyEngine {
             }
             armUpstream(UpstreamID(connection.id))
         }
+        applyVerdicts()
     }
 
     /// Nothing is pending any more on a connection that had stalled.
@@ -103,6 +104,7 @@ extension ProxyEngine {
         case .client: clientDrained(connection.id)
         case .upstream: upstreamDrained(UpstreamID(connection.id))
         }
+        applyVerdicts()
     }
 
     /// A dial ended with an established connection, which reads from now on.
@@ -115,6 +117,7 @@ extension ProxyEngine {
         upstreamDeadlines.disarm(id.id.slot)
         pool.connected(id, now: now)
         applyPoolEffects()
+        applyVerdicts()
     }
 
     /// A dial ended without a connection.
@@ -125,6 +128,7 @@ extension ProxyEngine {
             return
         }
         failDial(id, cause)
+        applyVerdicts()
     }
 
     /// Answer to `check`: whether the socket is silent (neither bytes nor end of file).
@@ -143,6 +147,7 @@ extension ProxyEngine {
             replaceUpstream(client, id)
         }
         applyPoolEffects()
+        applyVerdicts()
     }
 
     /// Answer to `inspect`: for how long the peer has acknowledged nothing of what is outstanding;
@@ -164,6 +169,7 @@ extension ProxyEngine {
             )
         }
         applyPoolEffects()
+        applyVerdicts()
     }
 
     /// Deadlines may have passed. At most `limit` are handled; call again while `nextDeadline` is not
@@ -200,6 +206,7 @@ extension ProxyEngine {
         }
         if policy.parked == 0, let victim = destinations.longestStalledOfHeaviest() { cutStalled(victim) }
         applyPoolEffects()
+        applyVerdicts()
     }
 
     /// The process is stopping: nothing is accepted or kept any more. Work in flight goes on.

@@ -263,4 +263,17 @@ struct UnreadTests {
             #expect(scene.ownerVerdicts == [.leaking, .healthy])
         }
     }
+
+    @Test("a verdict on stalled connections is told with the one that makes it")
+    func verdictOnStalls() throws {
+        try withLeak({ $0.maxStalledPerOwner = 0 }) { scene in
+            for number in 1...26 {
+                let (client, origin) = try scene.shell.exchange()
+                scene.shell.stall(client)
+                scene.shell.send(origin, message("HTTP/1.1 200 OK", "Content-Length: 9", content: "abc"))
+                #expect(client.closed == .reset)
+                #expect(scene.destinationVerdicts.count == (number == 26 ? 1 : 0))
+            }
+        }
+    }
 }

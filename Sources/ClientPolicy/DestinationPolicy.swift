@@ -107,6 +107,7 @@ public struct DestinationPolicy {
             members[id.index].isBesideQuiet = true
             if hasQuiet(slot, ClientPolicy.manyIdle, now) {
                 members[id.index].entry = destinations[slot].ledger.note(.ignoredReuse)
+                destinations[slot].ledger.reconsider(.ignoredReuse)
                 judge(slot, now)
             }
         }

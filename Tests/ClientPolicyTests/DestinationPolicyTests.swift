@@ -277,4 +277,15 @@ struct DestinationPolicyTests {
         #expect(driver.policy.unproven(of: destination, limit: 8).isEmpty)
         #expect(driver.policy.stalled(of: destination, limit: 8).isEmpty)
     }
+
+    @Test("one tunnel in four that is proven does not lift the verdict while many others lie quiet")
+    mutating func mixed() {
+        driver.leak(27)
+        for index in 0..<80 {
+            let id = driver.quiet()
+            driver.pass(.milliseconds(10))
+            if index % 4 == 0 { driver.prove(id) }
+            #expect(driver.verdict() == .leaking, "\(index)")
+        }
+    }
 }

@@ -108,11 +108,9 @@ public struct Ledger: Sendable {
         let former = verdict
         verdict = new
         since = now
-        if new != .churning {
-            // What the former verdict stood on must not count against the new one.
-            evidence = 0
-            churned = 0
-        }
+        // What the former verdict stood on must not count against the new one.
+        if new == .leaking || former == .leaking { evidence = 0 }
+        if new != .churning { churned = 0 }
         probes = 0
         probeCount = 0
         return former

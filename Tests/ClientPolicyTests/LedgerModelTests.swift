@@ -45,11 +45,16 @@ private struct LedgerModel {
     }
 
     private mutating func become(_ new: Verdict) -> Verdict {
-        defer { verdict = new }
+        let former = verdict
+        verdict = new
         probes = []
         // Nobody remembers what became of those connections; their places in the window stay.
-        if new != .churning { for index in entries.indices { entries[index].conduct = .reused } }
-        return verdict
+        for index in entries.indices {
+            let isForgotten =
+                entries[index].conduct == .churned ? new != .churning : new == .leaking || former == .leaking
+            if isForgotten { entries[index].conduct = .reused }
+        }
+        return former
     }
 }
 

@@ -197,4 +197,18 @@ struct LedgerTests {
         note(&ledger, .churned, 1)
         #expect(ledger.verdict == .churning)
     }
+
+    @Test("who churns can be found to leak, as fast as anybody")
+    func churningToLeaking() {
+        var ledger = Ledger()
+        note(&ledger, .churned, 32)
+        note(&ledger, .abandoned, 12)
+        #expect(ledger.verdict == .churning)
+        note(&ledger, .abandoned, 13)
+        #expect(ledger.verdict == .healthy, "it churns no longer")
+        note(&ledger, .abandoned, 1)
+        #expect(ledger.verdict == .leaking)
+        note(&ledger, .churned, 64)
+        #expect(ledger.verdict == .leaking)
+    }
 }

@@ -60,6 +60,9 @@ public struct Ledger: Sendable {
     /// No evidence at all; healthy since then.
     public init(since: MonotonicTime = .zero) { self.since = since }
 
+    /// As if so many connections had been judged already, and left the window.
+    init(judged: UInt32) { self.judged = judged }
+
     /// Evidence of a leak in the window.
     public var evidenceCount: Int { evidence.nonzeroBitCount }
 
@@ -68,7 +71,12 @@ public struct Ledger: Sendable {
 
     /// Adds a connection. Returns the number of its entry, for `change`.
     public mutating func note(_ conduct: Conduct) -> UInt32 {
-        judged &+= 1
+        if judged == .max {
+            // The number 0 means that there is no entry, so nobody gets it.
+            set(0, .reused)
+            judged = 0
+        }
+        judged += 1
         set(judged, conduct)
         return judged
     }

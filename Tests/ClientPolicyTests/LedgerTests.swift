@@ -211,4 +211,21 @@ struct LedgerTests {
         note(&ledger, .churned, 64)
         #expect(ledger.verdict == .leaking)
     }
+
+    @Test("entries are found across the wrap-around of their numbers, and none is 0, which means none")
+    func wrapAround() {
+        var ledger = Ledger(judged: .max - 20)
+        var entries: [UInt32] = []
+        for _ in 0..<40 {
+            entries.append(ledger.note(.abandoned))
+            #expect(entries.last != 0)
+        }
+        // The number that is left out has a place in the window all the same.
+        #expect(Set(entries).count == 40 && ledger.evidenceCount == 31)
+        for (index, entry) in entries.enumerated() {
+            ledger.change(entry, to: index < 9 ? .churned : .reused)
+        }
+        #expect(ledger.churnCount == 0, "those have left the window")
+        #expect(ledger.evidenceCount == 0)
+    }
 }

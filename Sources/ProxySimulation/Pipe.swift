@@ -67,8 +67,8 @@ final class Pipe {
 
     /// Bytes that could be read now.
     var readable: Int { arrived }
-    /// Bytes sent that the receiver has not read.
-    var unread: Int { queue.count }
+    /// Bytes sent that the receiver has not read; as in the kernel, a FIN counts as one.
+    var unread: Int { queue.count + (isFinishSent ? 1 : 0) }
     /// FIN was received and nothing is before it.
     var isAtEnd: Bool { isFinishArrived && arrived == 0 && queue.isEmpty }
     /// Bytes sent that the receiver's kernel has not acknowledged; those of a dead flow stay.

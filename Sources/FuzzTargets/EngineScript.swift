@@ -34,6 +34,8 @@ struct EngineScript {
         settings.accessLog = true
         settings.clients.maxConnections = 4
         settings.clients.maxParkedPerOwner = 2
+        // No setting changes it, so it must not change with a reload.
+        settings.clients.maxAbsentOwners = 1
         settings.pool.maxConnections = 4
         settings.pool.maxQueue = 3
         settings.requestTimeout = .seconds(2)
@@ -58,7 +60,11 @@ struct EngineScript {
             settings.heads.uriSize = 40
             settings.chunkExtensions = 6
         }
-        if bits & 8 != 0 { settings.pool.dialPatience = .milliseconds(50) }
+        if bits & 8 != 0 {
+            settings.pool.dialPatience = .milliseconds(50)
+            settings.pool.ports = 3
+            settings.pool.surplusTimeout = .milliseconds(400)
+        }
         if bits & 16 != 0 {
             settings.maxTunnels = 1
             settings.allowedTunnelPorts = [443]
@@ -66,10 +72,13 @@ struct EngineScript {
         if bits & 32 != 0 {
             settings.maxQuietPerDestination = 1
             settings.minimumQuiet = .zero
+            settings.minimumQuietOfLeak = .zero
+            settings.maxStalledPerOwner = 1
         }
         if bits & 64 != 0 {
             settings.clients.maxRequests = 2
             settings.pool.maxRequests = 2
+            settings.leakIdleTimeout = .milliseconds(300)
         }
         if bits & 128 != 0 {
             settings.pool.maxIdle = 1

@@ -38,7 +38,7 @@ public struct ClientPolicy {
     }
 
     /// The bounds in force.
-    public var limits: ClientLimits
+    public var limits: ClientLimits { didSet { forgetSurplus() } }
     var owners = SlotMap<Owner>()
     private var ownerByKey: [OwnerKey: SlotID] = [:]
     /// Owners that hold a connection, and those that do not, the longest absent first.
@@ -140,6 +140,11 @@ public struct ClientPolicy {
         if owners[owner].held > 0 { return }
         ownerLinks.remove(Int32(owner.slot), from: &present)
         ownerLinks.append(Int32(owner.slot), to: &absent)
+        forgetSurplus()
+    }
+
+    /// Forgets the owners that have been away longest, as far as too many are remembered.
+    private mutating func forgetSurplus() {
         while absent.count > limits.maxAbsentOwners, let oldest = owners.occupant(of: Int(absent.first)) {
             ownerLinks.remove(Int32(oldest.slot), from: &absent)
             ownerByKey[owners[oldest].key] = nil

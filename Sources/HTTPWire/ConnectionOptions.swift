@@ -97,8 +97,8 @@ public struct ConnectionOptions: OptionSet, Sendable, BitwiseCopyable {
             }
             let option = ConnectionOptions.option(named: bytes, member)
             insert(option)
-            // The known options' fields, where they have one, are hop-by-hop anyway.
-            if option == .nominated {
+            // The other options' fields are hop-by-hop anyway; a field named Close is nobody's, but named here.
+            if option == .nominated || option == .close {
                 ConnectionOptions.drop(bytes.extracting(member.range), from: &fields, in: bytes)
             }
         }

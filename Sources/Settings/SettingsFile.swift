@@ -42,7 +42,18 @@ struct SettingsFile {
         }
     }
 
+    /// Complaints that a file gets, and those of them that guess what was meant: the search for a word that is
+    /// near costs much, and a reload is read between two requests.
+    static let mostComplaints = 100
+    private static let mostGuesses = 20
+
     private mutating func complain(_ mark: YAMLMark, _ key: String?, _ problem: String) {
+        if complaints.count > SettingsFile.mostComplaints { return }
+        if complaints.count == SettingsFile.mostComplaints {
+            let problem = "here and below is more that is wrong; mend what stands above first"
+            complaints.append(SettingComplaint(at: provenance(mark), key: nil, problem))
+            return
+        }
         complaints.append(SettingComplaint(at: provenance(mark), key: key, problem))
     }
 
@@ -102,7 +113,8 @@ struct SettingsFile {
         let isSetting =
             SettingTable.byKey[key] != nil && (section != nil || SettingTable.byKey[key]?.section == nil)
         guard isSection || isSetting else {
-            complain(mark, printable(key), unknownKey(key, section: section))
+            let isGuessed = complaints.count < SettingsFile.mostGuesses
+            complain(mark, printable(key), isGuessed ? unknownKey(key, section: section) : "unknown setting")
             return try skip(value)
         }
         if let first = places[key] {

@@ -120,6 +120,11 @@ struct RequestRewritingTests {
             message("GET / HTTP/1.1", "Host: origin.test", "X-Three: 3", "Via: 1.1 weir")
         ),
         RequestRow(
+            "close names a field too, should there be one",
+            message("GET http://origin.test/ HTTP/1.1", "Host: x", "Connection: close", "Close: 1", "A: b"),
+            message("GET / HTTP/1.1", "Host: origin.test", "A: b", "Via: 1.1 weir")
+        ),
+        RequestRow(
             "fields that are meant for the origin cannot be nominated away",
             message("GET http://origin.test/ HTTP/1.1", "Host: x", "Connection: cookie, host", "Cookie: a=b"),
             message("GET / HTTP/1.1", "Host: origin.test", "Cookie: a=b", "Via: 1.1 weir")

@@ -182,4 +182,15 @@ struct SettingsFileTests {
         let yaml = "nonsense: " + String(repeating: "[", count: 5000)
         #expect(refusal(yaml: yaml).first?.contains("unknown setting") == true)
     }
+
+    @Test("a file that is all wrong gets a hundred complaints, and is judged in no time")
+    func bounded() {
+        let text = (0..<20_000).map { "k\($0): x\n" }.joined()
+        let start = ContinuousClock.now
+        let complaints = refusal(yaml: text)
+        #expect(complaints.count == 101)
+        #expect(complaints.last?.contains("mend what stands above first") == true)
+        // Guessing for each of them took half a minute.
+        #expect(ContinuousClock.now - start < .seconds(10))
+    }
 }

@@ -99,21 +99,27 @@ final class LeakWatch {
 
     /// Appends `/leaks`.
     func writeLeaks(to buffer: inout ByteBuffer) {
-        let engine = dataPlane.engine.policy.ownerReports()
-        var lines = engine.map(named)
-        let destinations = Dictionary(grouping: dataPlane.engine.destinations.reports(), by: \.owner)
+        let lines = owners()
         var searches = 0
-        for index in lines.indices {
-            let owner = lines[index].report.owner
-            lines[index].destinations = (destinations[owner] ?? []).filter { $0.opened > 0 || $0.stalled > 0 }
-                .sorted { ($0.verdict.rawValue, $0.tunnels) > ($1.verdict.rawValue, $1.tunnels) }
-            let isFresh = found[owner].map { loop.now.since($0.at) < LeakWatch.lifetime } ?? false
-            if isFresh || lines[index].report.held == 0 || searches == LeakWatch.mostSearches { continue }
+        for line in lines where line.report.held > 0 && searches < LeakWatch.mostSearches {
+            let owner = line.report.owner
+            if found[owner].map({ loop.now.since($0.at) < LeakWatch.lifetime }) ?? false { continue }
             searches += 1
             search(owner) {}
         }
         let isPending = !pending.isEmpty || directory.pendingCount > 0
         LeaksJSON.write(lines, isPending: isPending, unseen: unseen, now: loop.now, to: &buffer)
+    }
+
+    /// All owners that are remembered, with what they have to single destinations.
+    func owners() -> [OwnerLine] {
+        let destinations = Dictionary(grouping: dataPlane.engine.destinations.reports(), by: \.owner)
+        return dataPlane.engine.policy.ownerReports().map { report in
+            var line = named(report)
+            line.destinations = (destinations[report.owner] ?? []).filter { $0.opened > 0 || $0.stalled > 0 }
+                .sorted { ($0.verdict.rawValue, $0.tunnels) > ($1.verdict.rawValue, $1.tunnels) }
+            return line
+        }
     }
 
     /// Why not everybody can be told apart; nil where nothing is known to be hidden.

@@ -82,7 +82,7 @@ final class Observability: AdminPages {
     }
 
     func writeStatus(to buffer: inout ByteBuffer) {
-        StatusJSON.write(snapshot(withOrigins: true), to: &buffer)
+        StatusJSON.write(snapshot(withOrigins: true), owners: leaks.owners(), now: loop.now, to: &buffer)
     }
 
     func writeLeaks(to buffer: inout ByteBuffer) { leaks.writeLeaks(to: &buffer) }

@@ -83,6 +83,15 @@ public enum LeaksJSON {
         buffer.append("\n")
     }
 
+    /// Adds the member `leaks` of a status: the owners that are not healthy, the worst first.
+    static func writeUnhealthy(_ owners: [OwnerLine], _ now: MonotonicTime, _ buffer: inout ByteBuffer) {
+        buffer.beginArray("leaks")
+        for owner in worstFirst(owners.filter { $0.worst.verdict != .healthy }).prefix(maxOwners) {
+            write(owner, now, &buffer)
+        }
+        buffer.endArray()
+    }
+
     private static func worstFirst(_ owners: [OwnerLine]) -> [OwnerLine] {
         owners.sorted { left, right in
             let (one, other) = (left.worst.verdict.rawValue, right.worst.verdict.rawValue)

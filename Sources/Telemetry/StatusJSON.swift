@@ -13,11 +13,19 @@ public enum StatusJSON {
     public static let maxOrigins = 1000
 
     /// Appends one JSON object and a line feed. The snapshot should have been taken with origins.
-    public static func write(_ snapshot: ProxySnapshot, to buffer: inout ByteBuffer) {
+    ///
+    /// - Parameter owners: Those that are not healthy are shown, as in `/leaks`, the worst first.
+    public static func write(
+        _ snapshot: ProxySnapshot,
+        owners: [OwnerLine] = [],
+        now: MonotonicTime = .zero,
+        to buffer: inout ByteBuffer
+    ) {
         buffer.beginObject()
         writeProcess(snapshot, &buffer)
         writeClients(snapshot, &buffer)
         writeTunnelsAndQueue(snapshot, &buffer)
+        LeaksJSON.writeUnhealthy(owners, now, &buffer)
         writePorts(snapshot, &buffer)
         writePool(snapshot, &buffer)
         writeCounters(snapshot, &buffer)
@@ -50,6 +58,10 @@ public enum StatusJSON {
         buffer.member("limit", limit: snapshot.configuration.clients.maxConnections)
         for (state, count) in snapshot.clients.states { buffer.member(state, count) }
         buffer.member("owners", snapshot.owners)
+        for verdict in Verdict.allCases {
+            buffer.member("owners_\(verdict.name)", snapshot.ownersByVerdict.count(at: Int(verdict.rawValue)))
+        }
+        buffer.member("stalled", snapshot.stalled)
         buffer.endObject()
     }
 

@@ -25,8 +25,9 @@ struct StatusJSONTests {
             "uptime":61.500000,"process":{"descriptors":17,"descriptor_limit":1024,"resident_bytes":8388608,\
             "processor_time":0.250000,"log_lines_dropped":0,"reloads":0,"reloads_refused":0},"clients":\
             {"total":4,"limit":4096,"fresh":0,"reading_head":0,"waiting":0,"exchanging":1,"parked":3,"unread":0,\
-            "tunnel":0,"ending":0,"owners":1},"tunnels":{"open":2,"limit":1024},"queue":{"waiting":0,\
-            "limit":1024},"ports":{"client":{"used":0,"limit":null,"growth_per_second":0.000,\
+            "tunnel":0,"ending":0,"owners":1,"owners_healthy":0,"owners_churning":0,"owners_leaking":0,\
+            "stalled":0},"tunnels":{"open":2,"limit":1024},"queue":{"waiting":0,\
+            "limit":1024},"leaks":[],"ports":{"client":{"used":0,"limit":null,"growth_per_second":0.000,\
             "seconds_to_exhaustion":null,"time_waits":0},"upstream":{"used":0,"limit":null,\
             "growth_per_second":0.000,"seconds_to_exhaustion":null,"time_waits":0}},"pool":{"connections":3,"limit":1024,"dialling":0,"leased":1,"idle":2,"peak":12,\
             "origins":1,"origins_left_out":0,"by_origin":[{"origin":"origin.example:80","kind":"http",\

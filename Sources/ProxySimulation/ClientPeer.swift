@@ -33,6 +33,9 @@ final class ClientPeer {
     private var exchange: ExchangePlan { world.plan.exchanges[plan.exchanges[current]] }
     private var isLast: Bool { current == plan.exchanges.count - 1 }
 
+    /// Its owner does not leak, and it has given no reason to end its connection.
+    private var isHealthy: Bool { world.plan.healthyOwners.contains(plan.owner) }
+
     /// Whether it is no fault of the proxy if this client waits for ever.
     var mayHang: Bool {
         state == .holding || state == .gone || plan.reads.stopsAfter < .max || plan.writes.stopsAfter < .max
@@ -177,6 +180,7 @@ final class ClientPeer {
             world.ledger.served += 1
         }
         let mustClose = reader.fields["connection"]?.lowercased() == "close"
+        if mustClose && isHealthy { world.violate(.collateral, "client \(number) is told to close") }
         if isLast || (mustClose && !plan.isPipelining) { return finishScript() }
         current += 1
         prepareReader()
@@ -230,7 +234,9 @@ final class ClientPeer {
                 judge()
             }
             if state == .waiting || state == .thinking { finishScript() }
-        case .thinking: finishScript()
+        case .thinking:
+            if isHealthy { world.violate(.collateral, "client \(number) is cut while it thinks") }
+            finishScript()
         case .holding, .gone: break
         }
     }

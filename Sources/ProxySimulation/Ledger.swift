@@ -1,4 +1,5 @@
 import Basics
+import ClientPolicy
 import ProxyCore
 import UpstreamPool
 
@@ -40,6 +41,7 @@ extension World {
             violate(.progress, "client \(client.number) waits for ever: \(client.state)")
         }
         if plan.mood == .clean { checkService() }
+        checkVerdicts()
     }
 
     /// Whether both the settings and the origin allow that this exchange never ends.
@@ -55,6 +57,18 @@ extension World {
         let wanted = plan.exchanges.count
         if ledger.served != wanted {
             violate(.service, "\(ledger.served) of \(wanted) exchanges were served")
+        }
+    }
+
+    /// Nobody who does not leak is called leaking, or has lost a connection to a leak.
+    private func checkVerdicts() {
+        for report in engine.policy.ownerReports() where plan.healthyOwners.contains(Int(report.key.low)) {
+            if report.verdict == .leaking || report.tally.reaped > 0 {
+                violate(
+                    .collateral,
+                    "owner \(report.key.low) is \(report.verdict), \(report.tally.reaped) reaped"
+                )
+            }
         }
     }
 

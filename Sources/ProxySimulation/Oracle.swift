@@ -24,6 +24,8 @@ public enum Oracle: String, CaseIterable, Sendable {
     case service
     /// Actions name connections that exist.
     case obedience
+    /// A connection of an owner that does not leak is never ended early, whatever its neighbours do.
+    case collateral
 }
 
 /// Something that must never happen has happened.
@@ -62,6 +64,8 @@ public enum PlantedBug: String, CaseIterable, Sendable {
     case failOnEnd
     /// A connection is closed under the engine without telling it.
     case closeSilently
+    /// Clients of a healthy owner are taken for those of one that leaks.
+    case mistakeOwner
 
     /// The oracle that has to see it.
     public var oracle: Oracle {
@@ -77,6 +81,7 @@ public enum PlantedBug: String, CaseIterable, Sendable {
         case .forgetTimer: .progress
         case .failOnEnd: .service
         case .closeSilently: .obedience
+        case .mistakeOwner: .collateral
         }
     }
 }

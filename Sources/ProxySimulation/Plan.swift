@@ -30,6 +30,9 @@ struct Plan {
     var deathAt: MonotonicTime?
     var reloadAt: MonotonicTime?
     var reloaded = EngineConfiguration()
+    /// Owners with a leak each, and owners of which it is known that they do not leak; both empty in most runs.
+    var leakyOwners: Set<Int> = []
+    var healthyOwners: Set<Int> = []
     var drainAt: MonotonicTime?
     var exhaustAt: MonotonicTime?
 

@@ -12,6 +12,9 @@ struct PlanDrawing {
     static func plan(seed: UInt64) -> Plan {
         var drawing = PlanDrawing(random: RandomSource(seed: seed ^ 0x51ED))
         drawing.draw()
+        // Numbers of its own, so that everything else stays as it was.
+        drawing.random = RandomSource(seed: seed ^ 0x1EA6)
+        drawing.drawLeaks()
         return drawing.plan
     }
 
@@ -43,6 +46,49 @@ struct PlanDrawing {
             plan.reloadAt = instant(400)
             plan.reloaded = configuration()
         }
+    }
+
+    /// In a third of the worlds without faults apps leak, and others beside them do not.
+    private mutating func drawLeaks() {
+        guard plan.mood == .clean, random.oneIn(3) else { return }
+        // A crowd makes a queue, and who half-closes in a queue is taken for gone.
+        for index in plan.clients.indices where plan.clients[index].end == .halfClose {
+            plan.clients[index].end = .close
+        }
+        for owner in 100...100 + random.below(2) {
+            plan.leakyOwners.insert(owner)
+            let pause = pick(5, 40, 110, 1100)
+            for number in 0..<30 + random.below(20) {
+                var new = ClientPlan()
+                new.startsAt = MonotonicTime(nanoseconds: Int64(number * pause) * 1_000_000)
+                new.end = .leak
+                add(new, owner, exchanges: 1)
+            }
+        }
+        for owner in 10...10 + random.below(3) {
+            plan.healthyOwners.insert(owner)
+            for _ in 0...random.below(4) {
+                var new = ClientPlan()
+                new.startsAt = instant(pick(30, 6000))
+                // Longer than what a leaking owner's connections are left, and shorter than idle_timeout.
+                new.think = pick(.milliseconds(30), .seconds(3), .seconds(10), .seconds(40))
+                add(new, owner, exchanges: 2 + random.below(4))
+            }
+        }
+    }
+
+    private mutating func add(_ client: ClientPlan, _ owner: Int, exchanges count: Int) {
+        var new = client
+        new.owner = owner
+        for _ in 0..<count {
+            var exchange = exchange(new, isLast: false)
+            // They are many, and each byte can be an event.
+            exchange.requestContent = min(exchange.requestContent, 100)
+            exchange.responseContent = min(exchange.responseContent, 100)
+            plan.exchanges.append(exchange)
+            new.exchanges.append(exchange.id)
+        }
+        plan.clients.append(new)
     }
 
     /// Flows die while they are idle in the pool, and then a request that must not be repeated comes.

@@ -162,7 +162,11 @@ extension World {
     func admitBacklog() {
         while violations.isEmpty, let client = backlog.first, engine.canAccept {
             backlog.removeFirst()
-            let owner = client.plan.owner
+            var owner = client.plan.owner
+            if bug == .mistakeOwner, let leaky = plan.leakyOwners.min(), plan.healthyOwners.contains(owner) {
+                hasPlantedBug = true
+                owner = leaky
+            }
             var accepted: ConnectionID?
             call("accepted") { [now] in
                 accepted = $0.accepted(owner: .init(high: 0, low: UInt64(owner)), now: now)

@@ -75,6 +75,14 @@ struct SimulationTests {
         #expect(seen, "\(bug) was not seen by the oracle for \(bug.oracle)")
     }
 
+    @Test("leaks are found in some worlds, so that their neighbours have something to fear")
+    func leaksAreFound() {
+        let worlds = (UInt64(0)..<300).count {
+            Simulation.run(seed: $0, stride: 1000).statistics.leaksFound > 0
+        }
+        #expect(worlds >= 10)
+    }
+
     @Test("every oracle has a planted bug")
     func everyOracleIsProven() {
         #expect(Set(PlantedBug.allCases.map(\.oracle)) == Set(Oracle.allCases))

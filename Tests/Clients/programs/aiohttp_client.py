@@ -2,12 +2,12 @@
 
 import asyncio
 import hashlib
-import json
 import os
 import ssl
-import sys
 
 import aiohttp
+
+from scenario import run
 
 GIVEN = {"proxy": os.environ["PROXY"]}
 
@@ -91,14 +91,5 @@ async def websocket(url):
         return {"heard": heard, "code": socket.close_code}
 
 
-async def main():
-    scenario, *rest = sys.argv[1:]
-    try:
-        result = await globals()[scenario](*rest)
-    except aiohttp.ClientError as error:
-        result = {"error": f"{type(error).__name__}: {error}"}
-    print(json.dumps(result))
-
-
 if __name__ == "__main__":
-    asyncio.run(main())
+    run(globals(), aiohttp.ClientError)

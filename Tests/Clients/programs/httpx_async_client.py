@@ -1,13 +1,13 @@
-"""httpx, its asynchronous client, five requests at a time: usage SCENARIO URL [FILE]; PROXY and CA_FILE from
+"""httpx, its asynchronous client: usage SCENARIO URL [FILE]; PROXY and CA_FILE from
 the environment; one line of JSON."""
 
 import asyncio
 import hashlib
-import json
 import os
-import sys
 
 import httpx
+
+from scenario import run
 
 
 def client():
@@ -59,14 +59,5 @@ async def gate(url):
         return {"first": first.decode(), "rest": b"".join([piece async for piece in content]).decode()}
 
 
-async def main():
-    scenario, *rest = sys.argv[1:]
-    try:
-        result = await globals()[scenario](*rest)
-    except httpx.HTTPError as error:
-        result = {"error": f"{type(error).__name__}: {error}"}
-    print(json.dumps(result))
-
-
 if __name__ == "__main__":
-    asyncio.run(main())
+    run(globals(), httpx.HTTPError)

@@ -2,11 +2,11 @@
 of JSON."""
 
 import hashlib
-import json
 import os
-import sys
 
 import httpx
+
+from scenario import run
 
 
 def client():
@@ -64,14 +64,5 @@ def gate(url):
         return {"first": first.decode(), "rest": b"".join(content).decode()}
 
 
-def main():
-    scenario, *rest = sys.argv[1:]
-    try:
-        result = globals()[scenario](*rest)
-    except httpx.HTTPError as error:
-        result = {"error": f"{type(error).__name__}: {error}"}
-    print(json.dumps(result))
-
-
 if __name__ == "__main__":
-    main()
+    run(globals(), httpx.HTTPError)

@@ -1,11 +1,11 @@
 """requests: usage SCENARIO URL [FILE]; PROXY and CA_FILE from the environment; one line of JSON."""
 
 import hashlib
-import json
 import os
-import sys
 
 import requests
+
+from scenario import run
 
 PROXIES = {"http": os.environ["PROXY"], "https": os.environ["PROXY"]}
 
@@ -64,14 +64,5 @@ def gate(url):
     return {"first": first.decode(), "rest": b"".join(content).decode()}
 
 
-def main():
-    scenario, *rest = sys.argv[1:]
-    try:
-        result = globals()[scenario](*rest)
-    except requests.RequestException as error:
-        result = {"error": f"{type(error).__name__}: {error}"}
-    print(json.dumps(result))
-
-
 if __name__ == "__main__":
-    main()
+    run(globals(), requests.RequestException)

@@ -73,7 +73,10 @@ let package = Package(
         ),
         .executableTarget(
             name: "weirctl",
-            dependencies: [.product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "Basics", "Dialling", "Reactor",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             swiftSettings: common
         ),
         .target(
@@ -108,7 +111,7 @@ let package = Package(
             ]
         ),
         tests("CommandLineTests", ["weir", "Settings"]),
-        tests("weirctlTests", ["weirctl"]),
+        tests("weirctlTests", ["weirctl", "Basics", "Dialling", "Reactor"]),
         tests("SimulationTests", ["ProxySimulation", "ProxyCore", "UpstreamPool", "ClientPolicy", "Basics"]),
         tests("FuzzTests", ["FuzzTargets"]),
         tests("StyleTests", []),

@@ -184,6 +184,20 @@ public struct DestinationPolicy {
         enter(id, .reused, now)
     }
 
+    /// What seemed to prove the tunnel live did not.
+    public mutating func disprove(_ id: SlotID, now: MonotonicTime) {
+        guard isMember(id), members[id.index].isProven else { return }
+        let since = members[id.index].quietSince
+        let wasQuiet = members[id.index].place == .proven
+        leaveQuiet(id)
+        members[id.index].isProven = false
+        // Others may have fallen quiet since, so the list is out of order by as long as that took.
+        if wasQuiet { becomeQuiet(id, now: since) }
+        let slot = members[id.index].destination.id
+        destinations[slot].ledger.takeProofBack()
+        enter(id, members[id.index].isBesideQuiet ? .abandoned : .idle, now)
+    }
+
     /// The tunnel has been quiet for `ClientPolicy.idleEvidence`.
     public mutating func lieQuiet(_ id: SlotID, now: MonotonicTime) {
         guard isMember(id), members[id.index].place == .unproven, members[id.index].entry == 0 else { return }

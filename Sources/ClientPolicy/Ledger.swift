@@ -124,6 +124,9 @@ public struct Ledger: Sendable {
         return former
     }
 
+    /// One of the probes that counted as reused was not.
+    mutating func takeProofBack() { probes &= probes &- 1 }
+
     /// A probe has ended: the connection was kept under the verdict, and used again or not.
     public mutating func noteProbe(isReused: Bool) {
         probes = probes << 1 | (isReused ? 1 : 0)

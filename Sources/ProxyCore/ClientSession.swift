@@ -145,6 +145,8 @@ struct TunnelState {
     var isTLS = false
     /// The last bytes were the client's.
     var clientSpokeLast = false
+    /// The last bytes were the upstream's, unasked, and it was they that proved the tunnel live.
+    var isProofRecent = false
 }
 
 /// The far end of a lease, by slot of the pool.

@@ -88,7 +88,9 @@ extension ProxyEngine {
         if clients[id].isStalled {
             armStall(id, otherwise: .stall)
         } else if tunnel.clientFinished || tunnel.upstreamFinished {
-            arm(id, .halfClose)
+            // A leaking owner does not look at its sockets, so it will not see that the upstream has finished.
+            let isLeaked = !tunnel.clientFinished && isCuredThere(id) && destinations.isSuspect(id)
+            if isLeaked { armQuiet(id) } else { arm(id, .halfClose) }
         } else if tunnel.isInHandshake {
             arm(id, .handshake)
         } else if destinations.quietSince(id) != .never {

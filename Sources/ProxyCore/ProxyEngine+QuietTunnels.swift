@@ -29,11 +29,15 @@ extension ProxyEngine {
     /// Keeps count of who speaks, as far as it tells a handshake and one exchange from what follows.
     mutating func noteClientBurst(_ id: SlotID, firstByte: UInt8) {
         if clients[id].exchange.tunnel.clientSpokeLast { return }
+        clients[id].exchange.tunnel.clientSpokeLast = true
+        clients[id].exchange.tunnel.isProofRecent = false
         let handshakeRecord: UInt8 = 22
         let bursts = clients[id].exchange.tunnel.clientBursts
         if bursts == 0 { clients[id].exchange.tunnel.isTLS = firstByte == handshakeRecord }
+        // The second flight of a full handshake up to TLS 1.2 (RFC 5246 §7.3), or after HelloRetryRequest
+        // (RFC 8446 §2.1): nothing was asked yet.
+        if clients[id].exchange.tunnel.isInHandshake && bursts == 1 && firstByte == handshakeRecord { return }
         clients[id].exchange.tunnel.clientBursts = min(TunnelState.mostBursts, bursts + 1)
-        clients[id].exchange.tunnel.clientSpokeLast = true
         let quietSince = destinations.quietSince(id)
         // One that was found unread when it was to be ended is on no list of quiet ones any more.
         let hasPaused =
@@ -45,10 +49,25 @@ extension ProxyEngine {
     /// The upstream speaks.
     mutating func noteUpstreamBurst(_ id: SlotID) {
         let quietSince = destinations.quietSince(id)
-        if quietSince != .never && now.since(quietSince) >= ProxyEngine.leastEventPause {
+        clients[id].exchange.tunnel.isProofRecent = false
+        if quietSince != .never && now.since(quietSince) >= ProxyEngine.leastEventPause
+            && !destinations.isProven(id)
+        {
             destinations.prove(id, now: now)
+            clients[id].exchange.tunnel.isProofRecent = true
         }
         clients[id].exchange.tunnel.clientSpokeLast = false
+    }
+
+    /// The upstream has finished. An unasked word just before its end was a farewell and no event: TLS tells
+    /// the end by an alert (RFC 8446 §6.1), which is all that a tunnel shows of it.
+    mutating func noteUpstreamEnd(_ id: SlotID) {
+        let saidAt = destinations.quietSince(id)
+        if clients[id].exchange.tunnel.isProofRecent && saidAt != .never
+            && now.since(saidAt) < ProxyEngine.leastEventPause
+        {
+            destinations.disprove(id, now: now)
+        }
     }
 
     /// The last bytes were the upstream's (or none have come yet): from now on the tunnel counts as quiet.
@@ -132,7 +151,9 @@ extension ProxyEngine {
     mutating func tunnelInspected(_ id: SlotID, _ unread: Int?) {
         // The client has spoken meanwhile.
         if clients[id].exchange.tunnel.clientSpokeLast { return }
-        if let unread, unread > 0 {
+        // Our FIN counts as a byte that was not read.
+        let finish = clients[id].exchange.tunnel.upstreamFinished ? 1 : 0
+        if let unread, unread > finish {
             noteStall(id)
             if destinations.isStalled(id) && isCuredThere(id) { cutOrAwait(id) }
             return

@@ -113,6 +113,7 @@ extension ProxyEngine {
 
     mutating func upstreamFinishedTunnel(_ id: SlotID, _ upstream: UpstreamID) {
         clients[id].exchange.tunnel.upstreamFinished = true
+        noteUpstreamEnd(id)
         pause(upstream)
         actions.append(.finish(.client(id)))
         endTunnelIfFinished(id, upstream)

@@ -200,6 +200,83 @@ struct TunnelLeakTests {
         }
     }
 
+    @Test("a TLS 1.2 handshake with long pauses is no exchange, and proves nothing")
+    func slowHandshake() throws {
+        try underVerdict { scene in
+            let pair = try scene.shell.tunnel()
+            for flight in ["hello", "key exchange"] {
+                scene.shell.send(pair.client, "\u{16}\(flight)")
+                scene.shell.send(pair.origin, "\u{16}answer")
+                scene.shell.advance(.milliseconds(3000))
+            }
+            #expect(pair.origin.isOpen, "nothing was asked yet")
+            scene.talk(pair)
+            scene.shell.advance(.milliseconds(1999))
+            #expect(pair.origin.isOpen)
+            scene.shell.advance(.milliseconds(1))
+            #expect(pair.client.closed == .reset)
+        }
+    }
+
+    // MARK: The origin's farewell
+
+    @Test(
+        "an unasked word proves nothing if the origin's FIN follows within half a second",
+        arguments: [(0, false), (499, false), (500, true)]
+    )
+    func farewell(milliseconds: Int, isProven: Bool) throws {
+        try underVerdict { scene in
+            let pair = try scene.shell.tunnel()
+            scene.talk(pair)
+            scene.shell.advance(.milliseconds(600))
+            scene.shell.send(pair.origin, "alert")
+            scene.shell.advance(.milliseconds(milliseconds))
+            scene.shell.finish(pair.origin)
+            scene.shell.advance(.milliseconds(2000 - milliseconds - 1))
+            #expect(pair.client.hasSeenFIN && pair.client.isOpen)
+            scene.shell.advance(.milliseconds(1))
+            #expect(pair.client.isOpen == isProven)
+            scene.shell.advance(.seconds(32))
+            #expect(!pair.client.isOpen, "half_close_timeout and close_grace")
+        }
+    }
+
+    @Test("an event stream stays proven when its origin finishes after a question or a second event")
+    func streamEnds() throws {
+        try underVerdict { scene in
+            let pair = try scene.shell.tunnel()
+            scene.talk(pair)
+            scene.shell.advance(.milliseconds(600))
+            scene.shell.send(pair.origin, "event")
+            scene.shell.advance(.milliseconds(600))
+            scene.shell.send(pair.origin, "last event")
+            scene.shell.finish(pair.origin)
+            scene.shell.advance(.seconds(29))
+            #expect(pair.client.isOpen)
+        }
+    }
+
+    @Test("a leak before origins that say farewell is found, told once and drained")
+    func leakWithFarewells() throws {
+        try withLeak { scene in
+            scene.shell.unread = 1
+            var saying: [Pair] = []
+            for _ in 0..<200 {
+                let pair = try scene.shell.tunnel()
+                scene.talk(pair)
+                saying.append(pair)
+                scene.shell.advance(.milliseconds(100))
+                if saying.count > 6 {
+                    let former = saying.removeFirst()
+                    scene.shell.send(former.origin, "alert")
+                    scene.shell.finish(former.origin)
+                }
+                #expect(scene.shell.openTunnels < 60)
+            }
+            #expect(scene.destinationVerdicts == [.leaking])
+        }
+    }
+
     @Test("a long answer in pieces is one answer")
     func longAnswer() throws {
         try underVerdict { scene in

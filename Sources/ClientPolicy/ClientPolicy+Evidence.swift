@@ -28,9 +28,10 @@ extension ClientPolicy {
     mutating func noteOpened(_ id: SlotID, _ now: MonotonicTime) {
         let owner = members[id.index].owner
         owners[owner].tally.opened += 1
-        if hasParked(owner, 1, for: ClientPolicy.leastIdle, now) {
+        let clients = owners[owner].clients
+        if hasParked(owner, clients, for: ClientPolicy.leastIdle, now) {
             members[id.index].isBesideIdle = true
-            if hasParked(owner, ClientPolicy.manyIdle, for: ClientPolicy.leastIdle, now) {
+            if hasParked(owner, clients - 1 + ClientPolicy.manyIdle, for: ClientPolicy.leastIdle, now) {
                 members[id.index].entry = owners[owner].ledger.note(.ignoredReuse)
                 judge(owner, now)
             }
@@ -61,7 +62,8 @@ extension ClientPolicy {
 
     /// The connection has been parked for `idleEvidence` after its only exchange.
     public mutating func lieIdle(_ id: SlotID, now: MonotonicTime) {
-        guard isParked(id), members[id.index].entry == 0 else { return }
+        guard isParked(id), members[id.index].entry == 0 || members[id.index].isExcused else { return }
+        members[id.index].isExcused = false
         enter(id, members[id.index].isBesideIdle ? .abandoned : .idle)
         judge(members[id.index].owner, now)
     }
@@ -83,6 +85,14 @@ extension ClientPolicy {
     }
 
     private mutating func judge(_ owner: SlotID, _ now: MonotonicTime) {
+        if owners[owner].ledger.isSuspect {
+            if owners[owner].inquiry.isDue(now) { suspects.append(owner) }
+        } else {
+            conclude(owner, now)
+        }
+    }
+
+    mutating func conclude(_ owner: SlotID, _ now: MonotonicTime) {
         let evidence = owners[owner].ledger.evidenceCount
         let idle = Int(owners[owner].parked.count)
         guard let former = owners[owner].ledger.judge(now: now) else { return }
@@ -102,6 +112,9 @@ extension ClientPolicy {
 
     /// Forgets verdict changes that the caller has read.
     public mutating func clearChanges() { changes.removeAll(keepingCapacity: true) }
+
+    /// Forgets the suspects that the caller has read.
+    public mutating func clearSuspects() { suspects.removeAll(keepingCapacity: true) }
 
     // MARK: The cure
 

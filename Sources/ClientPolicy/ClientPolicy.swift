@@ -21,6 +21,9 @@ public struct ClientPolicy {
         var probesOut = 0
         var probedAt = MonotonicTime.zero
         var responsesSinceProbe = 0
+        /// How many clients it consists of: its processes, once that was inquired into.
+        var clients = 1
+        var inquiry = Inquiry()
     }
 
     struct Member: BitwiseCopyable {
@@ -35,6 +38,8 @@ public struct ClientPolicy {
         /// It was kept under the verdict, to see whether it is used again.
         var isProbe = false
         var isReused = false
+        /// Its answer was unread when it seemed to lie idle; once it is read, it may be found idle yet.
+        var isExcused = false
     }
 
     /// The bounds in force.
@@ -50,6 +55,8 @@ public struct ClientPolicy {
     private var random: RandomSource
     /// Verdicts that changed since `clearChanges`.
     public internal(set) var changes: [VerdictChange] = []
+    /// Owners that seem to leak and are to be inquired into, since `clearSuspects`.
+    public internal(set) var suspects: [SlotID] = []
     /// Client connections held now.
     public private(set) var held = 0
     /// Client connections parked now.
@@ -98,6 +105,7 @@ public struct ClientPolicy {
             owner = owners.insert(Owner(key: key))
             owners[owner].tally.firstSeen = now
             owners[owner].ledger = Ledger(since: now)
+            if key.kind == .address { owners[owner].clients = ClientPolicy.unknownClients }
             ownerByKey[key] = owner
         }
         if owners[owner].held == 0 { ownerLinks.append(Int32(owner.slot), to: &present) }

@@ -24,8 +24,11 @@ extension DestinationPolicy {
     /// It is cut, because its owner leaves too much unread or is known to: evidence of a leak.
     public mutating func cutForStall(_ id: SlotID, now: MonotonicTime) {
         guard isMember(id) else { return }
-        destinations[members[id.index].destination.id].reaped += 1
-        enter(id, .abandoned, now)
+        let slot = members[id.index].destination.id
+        destinations[slot].reaped += 1
+        // What was said of it long ago, when it seemed to lie quiet, is not what is known now.
+        if !destinations[slot].ledger.holds(members[id.index].entry) { members[id.index].entry = 0 }
+        enter(id, .cut, now)
     }
 
     /// The stalled connections of a destination, longest stalled first; at most `limit`.
@@ -60,11 +63,9 @@ extension DestinationPolicy {
     /// Whether the connection counts as stalled.
     public func isStalled(_ id: SlotID) -> Bool { isMember(id) && stalledLinks.isLinked(Int32(id.slot)) }
 
-    /// Who has to go if the owner of a connection has more than `budget` stalled ones: the longest stalled
-    /// towards the destination where it has most. A reader that pauses elsewhere is not touched.
-    public func stalledSurplus(with id: SlotID, budget: Int) -> SlotID? {
-        guard isMember(id) else { return nil }
-        let owner = destinations[members[id.index].destination.id].key.owner
+    /// Who has to go if an owner has more than `budget` stalled connections: the longest stalled towards the
+    /// destination where it has most. A reader that pauses elsewhere is not touched.
+    public func stalledSurplus(of owner: SlotID, budget: Int) -> SlotID? {
         guard stalledByOwner[owner] ?? 0 > budget else { return nil }
         return longestStalled { $0 == owner }
     }

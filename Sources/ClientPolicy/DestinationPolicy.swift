@@ -28,6 +28,9 @@ public struct DestinationPolicy {
         var opened = 0
         var reaped = 0
         var ledger = Ledger()
+        /// How many clients its owner consists of, as far as is known.
+        var clients = 1
+        var inquiry = Inquiry()
         /// Quiet tunnels, longest quiet first: those that may be a leak, and those proven live.
         var unproven = ListEnds()
         var proven = ListEnds()
@@ -46,6 +49,8 @@ public struct DestinationPolicy {
         var isTunnel = false
         var isBesideQuiet = false
         var isProven = false
+        /// Its answer was unread when it seemed to lie quiet; once it is read, it may be found so yet.
+        var isExcused = false
         /// Since when its peer does not read; `never` where it does.
         var stalledSince = MonotonicTime.never
         /// It has been quiet once since the handshake, so that the next word proves it live.
@@ -64,6 +69,8 @@ public struct DestinationPolicy {
     var absentLinks = LinkTable()
     /// Verdicts that changed since `clearChanges`.
     public private(set) var changes: [DestinationVerdict] = []
+    /// Owners that seem to leak somewhere and are to be inquired into, since `clearSuspects`.
+    public internal(set) var suspects: [SlotID] = []
     /// Quiet tunnels and stalled connections now, over all destinations.
     public private(set) var quiet = 0
     public internal(set) var stalled = 0
@@ -79,12 +86,14 @@ public struct DestinationPolicy {
     /// - Parameters:
     ///   - destination: A hash of the destination, unpredictable for clients.
     ///   - name: For people; may be empty.
+    ///   - clients: How many clients the owner consists of, as far as is known.
     ///   - isTunnel: Whether it counts as a tunnel that was opened.
     public mutating func join(
         _ id: SlotID,
         owner: SlotID,
         destination: UInt64,
         name: Span<UInt8>,
+        clients: Int,
         isTunnel: Bool,
         now: MonotonicTime
     ) {
@@ -94,6 +103,7 @@ public struct DestinationPolicy {
         let slot = byKey[key] ?? destinations.insert(Destination(key: key, ledger: Ledger(since: now)))
         byKey[key] = slot
         if absentLinks.isLinked(Int32(slot.slot)) { absentLinks.remove(Int32(slot.slot), from: &absent) }
+        if destinations[slot].members == 0 { destinations[slot].clients = clients }
         destinations[slot].members += 1
         if destinations[slot].name.isEmpty && !name.isEmpty {
             for index in name.indices { destinations[slot].name.append(name[index]) }
@@ -103,9 +113,10 @@ public struct DestinationPolicy {
         if !isTunnel { return }
         destinations[slot].tunnels += 1
         destinations[slot].opened += 1
-        if hasQuiet(slot, 1, now) {
+        let clients = destinations[slot].clients
+        if hasQuiet(slot, clients, now) {
             members[id.index].isBesideQuiet = true
-            if hasQuiet(slot, ClientPolicy.manyIdle, now) {
+            if hasQuiet(slot, clients - 1 + ClientPolicy.manyIdle, now) {
                 members[id.index].entry = destinations[slot].ledger.note(.ignoredReuse)
                 destinations[slot].ledger.reconsider(.ignoredReuse)
                 judge(slot, now)
@@ -200,7 +211,9 @@ public struct DestinationPolicy {
 
     /// The tunnel has been quiet for `ClientPolicy.idleEvidence`.
     public mutating func lieQuiet(_ id: SlotID, now: MonotonicTime) {
-        guard isMember(id), members[id.index].place == .unproven, members[id.index].entry == 0 else { return }
+        guard isMember(id), members[id.index].place == .unproven else { return }
+        guard members[id.index].entry == 0 || members[id.index].isExcused else { return }
+        members[id.index].isExcused = false
         enter(id, members[id.index].isBesideQuiet ? .abandoned : .idle, now)
     }
 
@@ -223,6 +236,14 @@ public struct DestinationPolicy {
     }
 
     private mutating func judge(_ slot: SlotID, _ now: MonotonicTime) {
+        if destinations[slot].ledger.isSuspect {
+            if destinations[slot].inquiry.isDue(now) { suspects.append(destinations[slot].key.owner) }
+        } else {
+            conclude(slot, now)
+        }
+    }
+
+    mutating func conclude(_ slot: SlotID, _ now: MonotonicTime) {
         let evidence = destinations[slot].ledger.evidenceCount
         let idle = Int(destinations[slot].unproven.count)
         guard let former = destinations[slot].ledger.judge(now: now) else { return }
@@ -258,6 +279,18 @@ public struct DestinationPolicy {
         while member >= 0 && found.count < limit {
             found.append(members[Int(member)].id)
             member = quietLinks.next(after: member)
+        }
+        return found
+    }
+
+    /// The unproven quiet tunnels of an owner to all destinations; at most `limit`.
+    public func unproven(ofOwner owner: SlotID, limit: Int) -> [SlotID] {
+        var found: [SlotID] = []
+        for slot in 0..<destinations.capacity where found.count < limit {
+            guard let id = destinations.occupant(of: slot), destinations[id].key.owner == owner else {
+                continue
+            }
+            found += unproven(of: DestinationID(id: id), limit: limit - found.count)
         }
         return found
     }

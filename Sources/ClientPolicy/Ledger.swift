@@ -20,11 +20,13 @@ public enum Conduct: UInt8, Sendable, BitwiseCopyable {
     case abandoned
     /// It was opened while many others had been lying idle. Evidence of a leak, known at once.
     case ignoredReuse
+    /// Its app left the answer unread until it was cut. Evidence of a leak, whatever else is unread.
+    case cut
     /// The app closed it after one exchange.
     case churned
 
     /// Whether it speaks for a leak.
-    @inlinable public var isEvidence: Bool { self == .abandoned || self == .ignoredReuse }
+    @inlinable public var isEvidence: Bool { self == .abandoned || self == .ignoredReuse || self == .cut }
 }
 
 /// Judges by the last connections: a sliding window of evidence, and of probes under the verdict `leaking`.
@@ -52,6 +54,8 @@ public struct Ledger: Sendable {
     public private(set) var judged: UInt32 = 0
     /// Bit `n % window` belongs to entry `n`.
     private var evidence: UInt32 = 0
+    /// Those of them that were cut.
+    private var cut: UInt32 = 0
     private var churned: UInt32 = 0
     /// The last probes, newest in bit 0; set where it was reused.
     private var probes: UInt8 = 0
@@ -83,14 +87,24 @@ public struct Ledger: Sendable {
 
     /// More became known of a connection. Nothing happens where its entry has left the window.
     public mutating func change(_ entry: UInt32, to conduct: Conduct) {
-        if judged &- entry < UInt32(Ledger.window) { set(entry, conduct) }
+        if holds(entry) { set(entry, conduct) }
     }
+
+    /// Whether the entry is in the window still.
+    func holds(_ entry: UInt32) -> Bool { entry != 0 && judged &- entry < UInt32(Ledger.window) }
 
     private mutating func set(_ entry: UInt32, _ conduct: Conduct) {
         let bit: UInt32 = 1 << (entry & UInt32(Ledger.window - 1))
         evidence = conduct.isEvidence ? evidence | bit : evidence & ~bit
+        cut = conduct == .cut ? cut | bit : cut & ~bit
         churned = conduct == .churned ? churned | bit : churned & ~bit
     }
+
+    /// Whether the evidence is enough for a verdict of `leaking`, which is not spoken yet.
+    var isSuspect: Bool { verdict != .leaking && evidenceCount >= Ledger.enough }
+
+    /// What seemed to lie idle was no evidence: it rested on a wrong idea of the owner.
+    mutating func forgetIdle() { evidence = cut }
 
     /// Draws the conclusion. Returns the former verdict where it changed.
     ///
@@ -117,7 +131,10 @@ public struct Ledger: Sendable {
         verdict = new
         since = now
         // What the former verdict stood on must not count against the new one.
-        if new == .leaking || former == .leaking { evidence = 0 }
+        if new == .leaking || former == .leaking {
+            evidence = 0
+            cut = 0
+        }
         if new != .churning { churned = 0 }
         probes = 0
         probeCount = 0
@@ -141,7 +158,7 @@ extension Ledger {
         if verdict != .leaking { return }
         switch conduct {
         case .reused: noteProbe(isReused: true)
-        case .abandoned, .ignoredReuse: noteProbe(isReused: false)
+        case .abandoned, .ignoredReuse, .cut: noteProbe(isReused: false)
         case .idle, .churned: break
         }
     }

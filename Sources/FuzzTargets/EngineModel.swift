@@ -42,6 +42,7 @@ final class EngineModel {
         case check(UpstreamID)
         case inspect(UpstreamID)
         case inspectUnread(SlotID)
+        case inquire(SlotID)
         case connected(UpstreamID)
     }
 
@@ -104,6 +105,10 @@ final class EngineModel {
             // Some are on another host, some have read everything, some never read.
             let unread = [nil, 0, 5][Int(id.slot % 3)]
             call { $0.unreadInspected(id, unread: unread, now: now) }
+        case .inquire(let owner):
+            let unread = engine.suspects(of: owner, limit: 128).filter { $0.slot % 3 == 2 }
+            let clients = [nil, 1, 40][Int(owner.slot % 3)]
+            call { $0.inquired(into: owner, clients: clients, unread: unread, now: now) }
         case .connected(let id): dialSucceeded(id)
         }
     }
@@ -147,6 +152,7 @@ final class EngineModel {
         case .inspect(let id): on(.upstream(id), "inspect") { _ in followUps.append(.inspect(id)) }
         case .inspectUnread(let id):
             on(.client(id), "inspectUnread") { _ in followUps.append(.inspectUnread(id)) }
+        case .inquire(let owner): followUps.append(.inquire(owner))
         case .verdict(let index):
             if !engine.verdicts.indices.contains(index) { violate("a verdict that nobody gave") }
         case .send(let id, let offset, let count):

@@ -87,7 +87,9 @@ struct EngineRun {
     private func accept(_ owner: Int) {
         guard model.engine.canAccept else { return }
         model.call { [model] engine in
-            let owner = OwnerKey(high: 0, low: UInt64(owner & 3))
+            let owner =
+                owner & 4 == 0
+                ? OwnerKey(high: 0, low: UInt64(owner & 3)) : .local(uid: UInt32(owner & 3), cgroup: 7)
             guard let id = engine.accepted(owner: owner, now: model.now) else { return }
             model.adopt(id)
         }

@@ -22,6 +22,9 @@ public enum Action: Equatable, Sendable {
     /// Ask the kernel how many bytes lie unread in the receive queue of the client's own socket; answer with
     /// `unreadInspected`.
     case inspectUnread(SlotID)
+    /// Find out how many processes this owner of client connections has, and which of `suspects(of:)` are
+    /// unread; answer with `inquired`.
+    case inquire(SlotID)
     /// Send bytes of the engine's `outbox`.
     case send(ConnectionID, offset: Int, count: Int)
     /// Send bytes of the span that came with the event.

@@ -54,12 +54,15 @@ struct ClientSession {
     var isPersistent = false
     /// The request asked for the close, or was HTTP/1.0.
     var askedClose = false
-    /// What lies idle is to be ended, unless the kernel says that it is unread.
+    /// What lies idle is to be ended, unless the kernel says that it is unread; or what was unread is to be cut,
+    /// unless the kernel says that it was read.
     var isReaping = false
     /// Exchanges begun on this connection.
     var requests: UInt32 = 0
     /// How far the end of an unfinished head was searched.
     var scanned: UInt32 = 0
+    /// Bytes that the app had not read when the stalled connection was last looked at.
+    var unreadSeen: UInt32 = 0
     /// The destination of the present or last exchange; see `UpstreamPool.destinationHash`.
     var destination: UInt64 = 0
     /// Since when the connection has been ending or unread.

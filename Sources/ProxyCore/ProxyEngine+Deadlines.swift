@@ -33,7 +33,9 @@ extension ProxyEngine {
         case .handshake: max(configuration.requestTimeout, configuration.tunnelIdleTimeout)
         case .halfClose: configuration.halfCloseTimeout
         case .quietOfLeak: configuration.minimumQuietOfLeak
-        case .quietReap, .stallOfLeak: configuration.leakIdleTimeout
+        case .quietReap: configuration.leakIdleTimeout
+        // Two looks, to see whether something was taken between them.
+        case .stallOfLeak: configuration.leakIdleTimeout.scaled(by: 1, over: 2)
         case .quietSurplus: configuration.minimumQuiet
         case .tunnel: configuration.tunnelIdleTimeout
         }
@@ -112,7 +114,7 @@ extension ProxyEngine {
             answer(id, .clientTimeout)
         case .evidence, .parkedOnce, .parked, .parkedLong, .leaked: parkedDeadlinePassed(id, lane)
         case .unread: inspectUnread(id, again: .unread)
-        case .stallOfLeak: stallOfLeakPassed(id)
+        case .stallOfLeak: inspectUnread(id, again: .stallOfLeak)
         case .queue:
             queueDeadlinePassed(id)
         case .expect:

@@ -75,8 +75,9 @@ extension ProxyEngine {
         } else if clients[id].isStalled {
             // Unread is not parked: nothing more happens until the client has taken its answer.
             clients[id].exchange.stage = .flushing
-            armClient(id)
+            // Counted first: the deadline depends on what is known of its owner there.
             noteStall(id)
+            if clients.isAlive(id) { armClient(id) }
         } else {
             park(id)
         }
@@ -119,6 +120,7 @@ extension ProxyEngine {
         }
         let isLeaking = policy.isCured(id)
         clients[id].phase = .ending
+        clients[id].isReaping = false
         clients[id].endingKind = kind
         clients[id].waitsSince = now
         clients[id].exchange = Exchange()

@@ -82,8 +82,9 @@ extension ProxyEngine {
             clients[connection.id].isStalled = true
             becomeUnread(connection.id)
             if let upstream = clients[connection.id].exchange.upstream { pause(upstream) }
-            armClient(connection.id)
+            // Counted first: the deadline depends on what is known of its owner there.
             noteStall(connection.id)
+            if clients.isAlive(connection.id) { armClient(connection.id) }
         case .upstream:
             let slot = connection.id.index
             links[slot].isStalled = true

@@ -25,7 +25,7 @@ extension ProxyEngine {
     mutating func parkedDeadlinePassed(_ id: SlotID, _ lane: ClientLane) {
         switch lane {
         case .evidence:
-            policy.lieIdle(id, now: now)
+            // Only what was read lies idle.
             arm(id, .parkedOnce, since: policy.parkedAt(id))
             actions.append(.inspectUnread(id))
         case .leaked where !clients[id].isReaping:
@@ -51,28 +51,39 @@ extension ProxyEngine {
             statistics.staleEvents += 1
             return
         }
+        let owner = policy.owner(of: id)
+        let isOfBudget = clients[id].isReaping && destinations.isStalled(id)
         switch clients[id].phase {
         case .parked: parkedInspected(id, unread)
         case .unread: unreadAgain(id, unread)
         case .ending: endingInspected(id, unread)
         case .tunnel: tunnelInspected(id, unread)
-        case .fresh, .head, .exchange: break
+        case .exchange: exchangeInspected(id, unread)
+        case .fresh, .head: break
         }
+        if isOfBudget { limitStalls(of: owner) }
         applyVerdicts()
     }
 
     private mutating func parkedInspected(_ id: SlotID, _ unread: Int?) {
         if let unread, unread > 0 {
-            policy.unpark(id)
-            clients[id].phase = .unread
-            clients[id].isReaping = false
-            clients[id].waitsSince = now
-            noteStall(id)
-            if clients.isAlive(id) { armStall(id, otherwise: .unread) }
+            becomeStalled(id)
         } else if clients[id].isReaping {
             policy.countReaped(id)
             endParked(id, .abandoned)
+        } else {
+            policy.lieIdle(id, now: now)
         }
+    }
+
+    /// A parked connection is found to be unread.
+    mutating func becomeStalled(_ id: SlotID) {
+        policy.unpark(id)
+        clients[id].phase = .unread
+        clients[id].isReaping = false
+        clients[id].waitsSince = now
+        noteStall(id)
+        if clients.isAlive(id) { armStall(id, otherwise: .unread) }
     }
 
     private mutating func unreadAgain(_ id: SlotID, _ unread: Int?) {
@@ -80,7 +91,7 @@ extension ProxyEngine {
             destinations.resumed(id, now: now)
             destinations.leave(id)
             park(id)
-        } else if isLeakedStall(id) {
+        } else if clients[id].isReaping || isLeakedStall(id, unread) {
             cutStalled(id)
         } else if now.since(clients[id].waitsSince) >= configuration.writeTimeout {
             statistics.limits[Int(Limit.writeTimeout.rawValue)] += 1
@@ -99,7 +110,7 @@ extension ProxyEngine {
             closeClient(id, .reset)
         } else if unread == nil {
             arm(id, .linger, since: clients[id].waitsSince)
-        } else if isLeakedStall(id) {
+        } else if clients[id].isReaping || isLeakedStall(id, unread) {
             cutStalled(id)
         } else {
             noteStall(id)
@@ -114,19 +125,21 @@ extension ProxyEngine {
         arm(id, isCuredThere(id) ? .stallOfLeak : lane)
     }
 
-    /// The connection has been unread for as long as a leaking owner may leave it.
-    private func isLeakedStall(_ id: SlotID) -> Bool {
-        isCuredThere(id)
-            && now.since(clients[id].waitsSince) >= configuration.leakIdleTimeout
+    /// Whether the connection has been stalled for as long as a leaking owner may leave it, and its app has
+    /// taken nothing since it was last looked at: who reads slowly is no leaker, whatever its owner is.
+    mutating func isLeakedStall(_ id: SlotID, _ unread: Int?) -> Bool {
+        guard isCuredThere(id), destinations.isStalled(id) else { return false }
+        let seen = UInt32(clamping: unread ?? 0)
+        let hasTaken = unread != nil && seen != clients[id].unreadSeen
+        clients[id].unreadSeen = seen
+        return !hasTaken && now.since(destinations.stalledSince(id)) >= configuration.leakIdleTimeout
     }
 
-    mutating func stallOfLeakPassed(_ id: SlotID) {
-        if clients[id].isStalled && isCuredThere(id) {
-            cutStalled(id)
-            applyPoolEffects()
-        } else {
-            inspectUnread(id, again: .stallOfLeak)
-        }
+    /// The kernel's word on an exchange whose client takes nothing more.
+    private mutating func exchangeInspected(_ id: SlotID, _ unread: Int?) {
+        guard clients[id].isStalled, isLeakedStall(id, unread) else { return }
+        cutStalled(id)
+        applyPoolEffects()
     }
 
     /// A verdict on their destination changed: the deadlines of what is stalled there follow.
@@ -144,10 +157,22 @@ extension ProxyEngine {
     mutating func noteStall(_ id: SlotID) {
         guard clients.isAlive(id) else { return }
         joinDestination(id, isTunnel: false)
+        if !destinations.isStalled(id) { clients[id].unreadSeen = 0 }
         destinations.stall(id, now: now)
-        if let victim = destinations.stalledSurplus(with: id, budget: configuration.maxStalledPerOwner) {
+        limitStalls(of: policy.owner(of: id), latest: id)
+    }
+
+    /// Cuts the longest stalled of an owner, as long as there are too many. `latest` is known to be stalled.
+    private mutating func limitStalls(of owner: SlotID, latest: SlotID? = nil) {
+        let budget = configuration.maxStalledPerOwner
+        guard let victim = destinations.stalledSurplus(of: owner, budget: budget) else { return }
+        if clients[victim].isStalled || victim == latest {
             cutStalled(victim)
             applyPoolEffects()
+        } else if !clients[victim].isReaping {
+            // What was found unread a while ago may have been read since.
+            clients[victim].isReaping = true
+            actions.append(.inspectUnread(victim))
         }
     }
 
@@ -165,6 +190,7 @@ extension ProxyEngine {
             owner: policy.owner(of: id),
             destination: clients[id].destination,
             name: name.span,
+            clients: policy.clients(of: policy.owner(of: id)),
             isTunnel: isTunnel,
             now: now
         )

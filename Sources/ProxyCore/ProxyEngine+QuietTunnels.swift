@@ -137,26 +137,25 @@ extension ProxyEngine {
         inspectUnread(id, again: .tunnel)
     }
 
-    /// A leaking owner's tunnel with an unread answer: cut when it has been so for long enough.
-    private mutating func cutOrAwait(_ id: SlotID) {
-        let since = destinations.stalledSince(id)
-        if now.since(since) >= configuration.leakIdleTimeout {
-            cutStalled(id)
-        } else {
-            arm(id, .stallOfLeak, since: since)
-        }
-    }
-
     /// What the kernel says of a quiet tunnel that is to be ended.
     mutating func tunnelInspected(_ id: SlotID, _ unread: Int?) {
         // The client has spoken meanwhile.
         if clients[id].exchange.tunnel.clientSpokeLast { return }
         // Our FIN counts as a byte that was not read.
         let finish = clients[id].exchange.tunnel.upstreamFinished ? 1 : 0
-        if let unread, unread > finish {
+        let isUnread = clients[id].isStalled || unread.map { $0 > finish } ?? false
+        let isReaping = clients[id].isReaping
+        clients[id].isReaping = false
+        if isUnread {
+            if isReaping || isLeakedStall(id, unread) { return cutStalled(id) }
             noteStall(id)
-            if destinations.isStalled(id) && isCuredThere(id) { cutOrAwait(id) }
+            if clients.isAlive(id) && isCuredThere(id) { arm(id, .stallOfLeak) }
             return
+        }
+        // Asked as a stalled one, for the budget of those: it was read.
+        if isReaping {
+            endStall(id)
+            return becomeQuiet(id)
         }
         policy.countReaped(id)
         destinations.countReaped(id)

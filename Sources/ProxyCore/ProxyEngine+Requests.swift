@@ -70,6 +70,7 @@ extension ProxyEngine {
         clientDeadlines.disarm(id.slot)
         clients[id].phase = .exchange
         clients[id].scanned = 0
+        clients[id].isReaping = false
         clients[id].requests += 1
         clients[id].exchange = Exchange()
         clients[id].exchange.isOpen = true

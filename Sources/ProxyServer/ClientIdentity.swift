@@ -39,7 +39,8 @@ final class ClientIdentity {
     /// The client's socket, as /proc names it.
     func inode(of peer: Endpoint, at descriptor: Int32) -> UInt64? { report(of: peer, at: descriptor)?.inode }
 
-    private func report(of peer: Endpoint, at descriptor: Int32) -> SocketReport? {
+    /// What the kernel says of the client's socket; nil where this kernel does not know it.
+    func report(of peer: Endpoint, at descriptor: Int32) -> SocketReport? {
         guard let here = Sockets.localEndpoint(descriptor), isLocal(peer, here) else { return nil }
         return diagnostics?.report(from: peer, to: here)
     }

@@ -100,6 +100,7 @@ extension DataPlane {
             followUps.append(.inspected(id, silence: silence(of: id)))
         case .inspectUnread(let id):
             followUps.append(.unreadInspected(id, unread: unread(at: id)))
+        case .inquire(let owner): onSuspect(owner)
         case .verdict(let index): onVerdict(engine.verdicts[index])
         case .pauseReading(let id):
             guard let connection = find(id) else { return }

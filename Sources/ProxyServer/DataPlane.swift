@@ -50,6 +50,8 @@ final class DataPlane: ReadinessHandler {
     var onRecord: (AccessRecord, ByteBuffer, Endpoint) -> Void = { _, _, _ in }
     /// Verdicts that changed go here.
     var onVerdict: (VerdictNotice) -> Void = { _ in }
+    /// An owner that seems to leak is to be inquired into; `inquired` takes the answer.
+    var onSuspect: (SlotID) -> Void = { _ in }
     /// Called when it has changed whether another client can be accepted, and while draining after each
     /// event, when nothing may be left.
     var onSettled: () -> Void = {}
@@ -313,6 +315,28 @@ final class DataPlane: ReadinessHandler {
             }
         }
         return inodes
+    }
+
+    /// The sockets of an owner's connections that the evidence rests on, and which of them are unread. A few
+    /// microseconds for each.
+    func evidence(against owner: SlotID) -> (inodes: Set<UInt64>, unread: [SlotID]) {
+        var inodes: Set<UInt64> = []
+        var unread: [SlotID] = []
+        for id in engine.suspects(of: owner, limit: ClientPolicy.mostClients) {
+            guard let connection = find(.client(id)),
+                let report = identity.report(of: connection.peer, at: connection.watch.descriptor)
+            else { continue }
+            inodes.insert(report.inode)
+            if report.receiveQueue > 0 { unread.append(id) }
+        }
+        return (inodes, unread)
+    }
+
+    /// What became known of a suspect. Not while actions are carried out.
+    func inquired(into owner: SlotID, clients: Int?, unread: [SlotID]) {
+        engine.inquired(into: owner, clients: clients, unread: unread, now: loop.now)
+        perform()
+        settle()
     }
 
     // MARK: Connections by id

@@ -43,6 +43,19 @@ final class LeakWatch {
     /// Ends the directory's thread.
     func close() { directory.close() }
 
+    /// An owner seems to leak: finds out how many clients its connections may belong to, and what lies unread.
+    func inquire(into owner: SlotID) {
+        let (inodes, unread) = dataPlane.evidence(against: owner)
+        let answer = { [weak dataPlane] (clients: Int?) in
+            dataPlane?.inquired(into: owner, clients: clients, unread: unread)
+        }
+        if let key = dataPlane.engine.policy.ownerReport(owner)?.key, let local = LocalOwner(key) {
+            directory.countClients(of: local, holding: inodes) { answer($0) }
+        } else {
+            loop.afterTurn { answer(nil) }
+        }
+    }
+
     // MARK: The log
 
     /// A verdict has changed: one line, as soon as the owner has a name.

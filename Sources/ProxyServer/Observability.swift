@@ -43,6 +43,7 @@ final class Observability: AdminPages {
             admin = try AdminServer(loop: loop, endpoint: endpoint, pages: self)
         }
         dataPlane.onVerdict = { [leaks] in leaks.announce($0) }
+        dataPlane.onSuspect = { [leaks] in leaks.inquire(into: $0) }
         dataPlane.onRecord = { [unowned self] in accessLog?.write($0, $1, client: $2) }
         reconfigure(settings)
     }

@@ -9,11 +9,13 @@ final class OwnerDirectory {
     private enum Question: Sendable {
         case name(LocalOwner)
         case processes(serial: UInt64, Set<UInt64>)
+        case clients(serial: UInt64, LocalOwner, Set<UInt64>)
     }
 
     private enum Answer: Sendable {
         case name(LocalOwner, OwnerName)
         case processes(serial: UInt64, ProcessSearch)
+        case clients(serial: UInt64, Int?)
     }
 
     /// What there is only once something was asked.
@@ -37,6 +39,7 @@ final class OwnerDirectory {
     private var names: [LocalOwner: OwnerName] = [:]
     private var asked: Set<LocalOwner> = []
     private var searches: [UInt64: (ProcessSearch) -> Void] = [:]
+    private var counts: [UInt64: (Int?) -> Void] = [:]
     private var lastSerial: UInt64 = 0
 
     /// Told each name when it becomes known, at the loop's next turn or later.
@@ -62,7 +65,7 @@ final class OwnerDirectory {
     var count: Int { names.count }
 
     /// How many questions have no answer yet.
-    var pendingCount: Int { asked.count + searches.count }
+    var pendingCount: Int { asked.count + searches.count + counts.count }
 
     /// The name of an owner; nil while it is not known. Asking makes it known: ``onNamed`` tells when. One
     /// that cannot be found out has numbers and nil in it, and is not looked up again.
@@ -86,11 +89,24 @@ final class OwnerDirectory {
         loop.afterTurn { [weak self] in self?.finish(serial, ProcessSearch(isComplete: false)) }
     }
 
+    /// Counts the clients that an owner's sockets may belong to (``OwnerSources/clients(of:holding:)``), and tells
+    /// `then` once, never from inside this call; nil as well where there is no thread or too much is asked at once.
+    func countClients(of owner: LocalOwner, holding inodes: Set<UInt64>, then: @escaping (Int?) -> Void) {
+        loop.assertOnThread()
+        lastSerial += 1
+        let serial = lastSerial
+        if isClosed { return }
+        counts[serial] = then
+        if ask(.clients(serial: serial, owner, inodes)) { return }
+        loop.afterTurn { [weak self] in self?.finish(serial, nil) }
+    }
+
     /// Forgets whom to tell, and ends the thread: at once if it is idle, otherwise when it has done what it is
     /// at, which nobody waits for.
     func close() {
         isClosed = true
         searches = [:]
+        counts = [:]
         asked = []
         guard let helper else { return }
         self.helper = nil
@@ -134,6 +150,8 @@ final class OwnerDirectory {
                 case .name(let key): mailbox.post(.name(key, sources.name(of: key)))
                 case .processes(let serial, let inodes):
                     mailbox.post(.processes(serial: serial, sources.processes(inodes)))
+                case .clients(let serial, let owner, let inodes):
+                    mailbox.post(.clients(serial: serial, sources.clients(of: owner, holding: inodes)))
                 }
             }
         }
@@ -142,6 +160,7 @@ final class OwnerDirectory {
     private func take(_ answer: Answer) {
         switch answer {
         case .processes(let serial, let search): finish(serial, search)
+        case .clients(let serial, let count): finish(serial, count)
         case .name(let key, let name):
             asked.remove(key)
             if names.count >= capacity { names.removeAll(keepingCapacity: true) }
@@ -153,4 +172,6 @@ final class OwnerDirectory {
     private func finish(_ serial: UInt64, _ search: ProcessSearch) {
         searches.removeValue(forKey: serial)?(search)
     }
+
+    private func finish(_ serial: UInt64, _ count: Int?) { counts.removeValue(forKey: serial)?(count) }
 }

@@ -26,6 +26,8 @@ struct OwnerSources: Sendable {
     var groupPath: @Sendable (UInt64) -> String?
     /// The processes that hold sockets.
     var processes: @Sendable (Set<UInt64>) -> ProcessSearch
+    /// How many processes a user has in a control group; nil where that cannot be seen.
+    var population: @Sendable (LocalOwner) -> Int?
 
     /// Found with the first question, by the thread that it is put to.
     private static let groups = ControlGroups()
@@ -34,8 +36,15 @@ struct OwnerSources: Sendable {
     static let system = OwnerSources(
         user: { UserNames.name(of: $0) },
         groupPath: { groups?.path(of: $0) },
-        processes: { ProcessTable.find($0) }
+        processes: { ProcessTable.find($0) },
+        population: { owner in owner.cgroup.flatMap { groups?.population(of: $0, uid: owner.uid) } }
     )
+
+    /// How many clients an owner's connections may belong to: the processes that hold their sockets, or where
+    /// those are hidden, all that it has. Nil where neither can be seen.
+    func clients(of owner: LocalOwner, holding inodes: Set<UInt64>) -> Int? {
+        processes(inodes).holders(of: inodes) ?? population(owner)
+    }
 
     /// Both names of an owner.
     func name(of key: LocalOwner) -> OwnerName {

@@ -14,13 +14,39 @@ public enum AppKind: String, Sendable, CaseIterable {
     case churning
     /// A pool with a request now and then; some close it in between.
     case lowRate
-    /// Several processes, each with a client of its own.
+    /// Up to 200 processes, each with a client of its own.
     case prefork
+    /// Up to 60 clients with one address, of whose number nobody knows.
+    case crowd
+    /// A pool from which many answers are fetched at once and read slowly.
+    case slowReading
     /// A pool beside a leak in the same process.
     case mixed
+    /// Up to 64 processes, of which one leaks.
+    case leakyWorker
+    /// A new client per request, of an app behind an address.
+    case leakyElsewhere
+    /// A connection per request that is closed, and then no more.
+    case turning
 
     /// Whether it leaks.
-    public var isLeaky: Bool { self == .leaky || self == .mixed }
+    public var isLeaky: Bool {
+        switch self {
+        case .leaky, .mixed, .leakyWorker, .leakyElsewhere, .turning: true
+        case .pooled, .bursty, .churning, .lowRate, .prefork, .crowd, .slowReading: false
+        }
+    }
+
+    /// How many idle connections its leak may hold unnoticed. One so slow that `client.idle_timeout` keeps it at a
+    /// handful is none; among many processes it is only noticed when more lie idle than there are of them, and if
+    /// most of what they open is used again, `client.max_parked_per_owner` alone bounds it.
+    public var unnoticed: Int {
+        switch self {
+        case .leakyWorker: 128
+        case .leakyElsewhere: ClientPolicy.unknownClients + 26
+        default: 8
+        }
+    }
 }
 
 /// What became of one app under the ledger.
@@ -46,6 +72,8 @@ public final class AppRun {
         var client: Int
         var requests = 1
         var isParked = false
+        /// The app has not read its answer yet.
+        var isUnread = false
     }
 
     private let kind: AppKind
@@ -62,6 +90,10 @@ public final class AppRun {
     private var outcome: AppOutcome
     /// Requests still to be made.
     private var remaining: Int
+    /// What an inquiry finds out about the number of its clients.
+    private var processes: Int? = 1
+    /// Within so many seconds an answer is read.
+    private var slowest = 0.0
 
     private init(_ kind: AppKind, seed: UInt64) {
         self.kind = kind
@@ -69,7 +101,7 @@ public final class AppRun {
         policy = ClientPolicy(limits: ClientLimits(), seed: seed)
         outcome = AppOutcome(kind: kind, verdict: .healthy)
         pools = []
-        remaining = 60 + random.below(240)
+        remaining = 120 + random.below(240)
     }
 
     /// Plays the app of that kind and seed to its end.
@@ -148,8 +180,38 @@ public final class AppRun {
             let closes = random.oneIn(3)
             arrivals(every: spread(5, 90)) { [self] in request(by: anyClient, closes: closes) }
         case .prefork:
-            addClients(2 + random.below(24))
+            addClients(2 + random.below(199))
+            processes = pools.count
+            remaining += 3 * pools.count
             arrivals(every: spread(0.005, 2)) { [self] in request(by: anyClient) }
+        case .crowd:
+            addClients(2 + random.below(59))
+            processes = nil
+            remaining += 3 * pools.count
+            arrivals(every: spread(0.005, 2)) { [self] in request(by: anyClient) }
+        case .slowReading:
+            addClients(1)
+            slowest = spread(0.2, 20)
+            arrivals(every: spread(0.01, 1)) { [self] in request(by: 0) }
+        case .leakyWorker:
+            addClients(1 + random.below(63))
+            processes = pools.count + 1
+            let share = 1 + random.below(4)
+            remaining += 5 * pools.count
+            arrivals(every: spread(0.005, 2)) { [self] in
+                request(by: random.below(4) < share ? nil : anyClient)
+            }
+        case .leakyElsewhere:
+            processes = nil
+            remaining += 150
+            arrivals(every: spread(0.005, 5)) { [self] in request(by: nil) }
+        case .turning:
+            var closing = 10 + random.below(100)
+            remaining += closing
+            arrivals(every: spread(0.005, 2)) { [self] in
+                closing -= 1
+                request(by: nil, closes: closing >= 0)
+            }
         case .mixed:
             addClients(1)
             arrivals(every: spread(0.01, 5)) { [self] in request(by: random.oneIn(20) ? anyClient : nil) }
@@ -188,7 +250,8 @@ public final class AppRun {
             return
         }
         let id = slots.insert(0)
-        _ = policy.admit(id, owner: .local(uid: 1, cgroup: 1), now: now)
+        let owner = processes == nil ? OwnerKey(high: 0, low: 0xFFFF_0A00_0001) : .local(uid: 1, cgroup: 1)
+        _ = policy.admit(id, owner: owner, now: now)
         opened += 1
         if client == nil && !closes { leaked += 1 }
         connections[id] = Connection(id: id, client: client ?? -1)
@@ -207,12 +270,12 @@ public final class AppRun {
             connections[id]?.isParked = true
             if let surplus = policy.park(id, now: now) { end(surplus) }
             outcome.mostParked = max(outcome.mostParked, policy.parked)
-            if connection.client >= 0 { pools[connection.client].append(id) }
+            read(id, by: connection.client)
             let requests = connection.requests
             if requests == 1 {
                 at(ClientPolicy.idleEvidence.inSeconds) { [self] in
-                    guard connections[id]?.requests == 1, connections[id]?.isParked == true else { return }
-                    policy.lieIdle(id, now: now)
+                    guard let found = connections[id], found.requests == 1, found.isParked else { return }
+                    if found.isUnread { policy.unpark(id) } else { policy.lieIdle(id, now: now) }
                     noteChanges()
                 }
             }
@@ -221,6 +284,32 @@ public final class AppRun {
             at(length) { [self] in
                 if connections[id]?.requests == requests && connections[id]?.isParked == true { end(id) }
             }
+        }
+    }
+
+    /// The app reads its answer, and has the connection for its next request.
+    private func read(_ id: SlotID, by client: Int) {
+        if slowest == 0 {
+            if client >= 0 { pools[client].append(id) }
+            return
+        }
+        connections[id]?.isUnread = true
+        at(slowest * Double(random.below(1000)) / 1000) { [self] in
+            guard connections[id] != nil else { return }
+            connections[id]?.isUnread = false
+            if !policy.isParked(id), let surplus = policy.park(id, now: now) { end(surplus) }
+            if client >= 0 { pools[client].append(id) }
+        }
+    }
+
+    /// What weir does about a suspect, a few milliseconds later.
+    private func inquire(into owner: SlotID) {
+        at(spread(0.001, 0.03)) { [self] in
+            let unread = policy.parked(of: owner, limit: ClientPolicy.mostClients)
+                .filter { connections[$0]?.isUnread == true }
+            policy.inquired(into: owner, clients: processes, unread: unread, now: now)
+            for id in unread { policy.unpark(id) }
+            noteChanges()
         }
     }
 
@@ -240,5 +329,7 @@ public final class AppRun {
             outcome.verdict = change.verdict
         }
         policy.clearChanges()
+        for owner in policy.suspects { inquire(into: owner) }
+        policy.clearSuspects()
     }
 }

@@ -1,4 +1,5 @@
 import Basics
+import ClientPolicy
 import ProxyCore
 import UpstreamPool
 
@@ -21,6 +22,7 @@ extension World {
             case .close(let id, let manner): onConnection(id, "close") { close($0, manner) }
             case .record(let index): note(engine.records[index])
             case .inspectUnread(let id): answerUnread(.client(id))
+            case .inquire(let owner): answerInquiry(owner)
             case .verdict: break
             }
         }
@@ -111,6 +113,19 @@ extension World {
                 world.call("unreadInspected \(id) \(unread ?? -1)") {
                     $0.unreadInspected(id.id, unread: unread, now: world.now)
                 }
+            }
+        }
+    }
+
+    /// Owners on another host nobody can tell anything of; some of the others consist of several processes.
+    private func answerInquiry(_ owner: SlotID) {
+        followUps.append { world in
+            let key = world.engine.policy.ownerReport(owner)?.key
+            let clients = key.flatMap { $0.kind == .local ? 1 + Int($0.high % 2) * 3 : nil }
+            let suspects = world.engine.suspects(of: owner, limit: 128)
+            let unread = suspects.filter { world.connections[.client($0)]?.link.toPeer.unread ?? 0 > 0 }
+            world.call("inquired \(owner) \(clients ?? -1) \(unread.count)") {
+                $0.inquired(into: owner, clients: clients, unread: unread, now: world.now)
             }
         }
     }

@@ -168,9 +168,11 @@ extension World {
                 owner = leaky
             }
             var accepted: ConnectionID?
-            call("accepted") { [now] in
-                accepted = $0.accepted(owner: .init(high: 0, low: UInt64(owner)), now: now)
-            }
+            // Some owners are known by an address only.
+            let key =
+                owner % 3 == 2
+                ? OwnerKey(high: 0, low: UInt64(owner)) : OwnerKey.local(uid: UInt32(owner), cgroup: 7)
+            call("accepted") { [now] in accepted = $0.accepted(owner: key, now: now) }
             guard let id = accepted else {
                 client.socket.link.toPeer.reset(isLosingUnread: true)
                 _ = client.socket.link.toProxy.closeReader()

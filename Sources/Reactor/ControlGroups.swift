@@ -145,6 +145,35 @@ public struct ControlGroups: Hashable, Sendable {
         return nil
     }
 
+    /// How many processes of a user are in a group, those in groups below it left out: whoever may list the
+    /// tree may count them, without any privilege.
+    ///
+    /// - Parameter limit: counted at most; beyond it the number makes no difference.
+    /// - Returns: nil where the group is gone, or lies outside of what is mounted or may be read.
+    public func population(of id: UInt64, uid: UInt32, limit: Int = 1024) -> Int? {
+        guard let path = path(of: id), path.hasPrefix(root) else { return nil }
+        let below = root == "/" ? path : String(path.dropFirst(root.count))
+        guard let text = SmallFile.read("\(mountPoint)\(below)/cgroup.procs", limit: 1 << 17) else {
+            return nil
+        }
+        var count = 0
+        for line in text.split(separator: "\n") where count < limit {
+            guard let pid = Int32(line) else { continue }
+            var status = stat()
+            // One that cannot be seen (hidepid, another PID namespace) may be one of them.
+            if stat("/proc/\(pid)", &status) == 0 && (status.st_uid != uid || isKernelThread(pid)) {
+                continue
+            }
+            count += 1
+        }
+        return count
+    }
+
+    /// Kernel threads are in the root group, and have no command line; neither has a process that has ended.
+    private func isKernelThread(_ pid: Int32) -> Bool {
+        SmallFile.read("/proc/\(pid)/cmdline", limit: 1)?.isEmpty == true
+    }
+
     /// What of a path lies below the mount point, beginning with a slash unless empty.
     private func below(_ path: String) -> String? {
         let base = mountPoint == "/" ? "" : mountPoint

@@ -41,6 +41,21 @@ public struct ProcessSearch: Hashable, Sendable {
     }
 }
 
+extension ProcessSearch {
+    /// How many processes it takes to hold these sockets: one that inherited what another holds as well is not
+    /// counted. Nil unless a holder of each was found.
+    public func holders(of inodes: Set<UInt64>) -> Int? {
+        var left = inodes
+        var count = 0
+        for finding in findings.sorted(by: { $0.inodes.count > $1.inodes.count })
+        where !left.isDisjoint(with: finding.inodes) {
+            left.subtract(finding.inodes)
+            count += 1
+        }
+        return left.isEmpty ? count : nil
+    }
+}
+
 /// Finds processes by the sockets that they hold. Reads all of /proc, which takes milliseconds for a thousand
 /// descriptors: for a helper thread.
 public struct ProcessTable: Sendable {

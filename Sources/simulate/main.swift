@@ -44,7 +44,10 @@ enum Simulate {
         for kind in AppKind.allCases {
             let outcomes = (0..<count).map { AppRun.play(kind, seed: $0) }
             let found = outcomes.filter(\.wasLeaking)
-            wrong += kind.isLeaky ? outcomes.count - found.count : found.count
+            wrong +=
+                kind.isLeaky
+                ? outcomes.count { !$0.wasLeaking && $0.mostParked > kind.unnoticed } : found.count
+            let missed = kind.isLeaky ? outcomes.filter { !$0.wasLeaking }.map(\.mostParked) : []
             let leaked = found.compactMap(\.leakedUntilFound).sorted()
             let most = outcomes.map(\.mostParked).max() ?? 0
             var line = "\(kind.rawValue): \(found.count) of \(count) called leaking, most parked \(most)"
@@ -52,6 +55,7 @@ enum Simulate {
                 line +=
                     ", leaked until found: median \(leaked[leaked.count / 2]), most \(leaked[leaked.count - 1])"
             }
+            if let most = missed.max() { line += "; missed ones held \(most) at most" }
             print(line)
         }
         print("\(AppKind.allCases.count * Int(count) - wrong) passed, \(wrong) failed")

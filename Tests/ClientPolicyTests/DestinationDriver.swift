@@ -12,12 +12,22 @@ struct DestinationDriver {
     private(set) var now = MonotonicTime(nanoseconds: 1_000_000_000_000)
     private var slots = SlotMap<Int>()
 
+    /// What an inquiry into a suspect brings.
+    var clients: Int? = 1
+    var unread: [SlotID] = []
+
     init(maxAbsent: Int = 1024) { policy.maxAbsent = maxAbsent }
 
     mutating func pass(_ interval: Interval) { now = now + interval }
 
     mutating func step<T>(_ body: (inout DestinationPolicy, MonotonicTime) -> T) -> T {
-        defer { policy.checkInvariants() }
+        defer {
+            for owner in policy.suspects {
+                policy.inquired(into: owner, clients: clients, unread: unread, now: now)
+            }
+            policy.clearSuspects()
+            policy.checkInvariants()
+        }
         return body(&policy, now)
     }
 
@@ -36,6 +46,7 @@ struct DestinationDriver {
                 owner: owner,
                 destination: destination,
                 name: bytes.span,
+                clients: 1,
                 isTunnel: isTunnel,
                 now: $1
             )

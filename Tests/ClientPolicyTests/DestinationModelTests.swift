@@ -95,7 +95,7 @@ struct DestinationModelTests {
         private func checkStalled(_ member: ModelMember) {
             let mine = members.filter { $0.owner == member.owner && $0.stall != nil }
             for budget in 0..<3 {
-                guard let victim = driver.policy.stalledSurplus(with: member.id, budget: budget) else {
+                guard let victim = driver.policy.stalledSurplus(of: member.owner, budget: budget) else {
                     #expect(mine.count <= budget)
                     continue
                 }

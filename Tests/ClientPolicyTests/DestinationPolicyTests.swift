@@ -60,7 +60,7 @@ struct DestinationPolicyTests {
         #expect(!driver.policy.isSuspect(id) && !driver.policy.isProven(id) && !driver.policy.isStalled(id))
         #expect(driver.policy.verdict(on: id) == .healthy && driver.policy.stalledSince(id) == .never)
         #expect(driver.surplus(id, budget: 0) == nil && driver.judged() == 0)
-        #expect(driver.policy.stalledSurplus(with: id, budget: 0) == nil)
+        #expect(driver.policy.stalledSurplus(of: DestinationDriver.app, budget: 0) == nil)
     }
 
     @Test("who belongs to a destination already joins nothing else")
@@ -73,6 +73,7 @@ struct DestinationPolicyTests {
                 owner: DestinationDriver.app,
                 destination: 2,
                 name: none.span,
+                clients: 1,
                 isTunnel: true,
                 now: now
             )

@@ -23,31 +23,31 @@ struct DestinationStallTests {
 
     @Test("within its budget nobody of an owner has to go")
     mutating func withinBudget() {
-        let ids = (0..<3).map { driver.stalled(UInt64($0)) }
-        #expect(driver.policy.stalledSurplus(with: ids[0], budget: 3) == nil)
-        #expect(driver.policy.stalledSurplus(with: ids[0], budget: 2) != nil)
+        for destination in 0..<3 { _ = driver.stalled(UInt64(destination)) }
+        #expect(driver.policy.stalledSurplus(of: DestinationDriver.app, budget: 3) == nil)
+        #expect(driver.policy.stalledSurplus(of: DestinationDriver.app, budget: 2) != nil)
     }
 
     @Test("beyond the budget the longest stalled goes, towards the destination where most are")
     mutating func surplus() throws {
-        let elsewhere = driver.stalled(1)
+        _ = driver.stalled(1)
         let ids = (0..<2).map { _ in driver.stalled(2) }
-        let latest = driver.stalled(3)
-        #expect(driver.policy.stalledSurplus(with: latest, budget: 3) == ids[0])
-        #expect(driver.policy.stalledSurplus(with: elsewhere, budget: 3) == ids[0])
+        _ = driver.stalled(3)
+        #expect(driver.policy.stalledSurplus(of: DestinationDriver.app, budget: 3) == ids[0])
+        #expect(driver.policy.stalledSurplus(of: DestinationDriver.app, budget: 3) == ids[0])
         let destination = try #require(driver.report(2)).destination
         #expect(driver.policy.stalled(of: destination, limit: 8) == ids)
         #expect(driver.policy.stalled(of: destination, limit: 1) == [ids[0]])
         driver.leave(ids[0])
-        #expect(driver.policy.stalledSurplus(with: latest, budget: 3) == nil)
+        #expect(driver.policy.stalledSurplus(of: DestinationDriver.app, budget: 3) == nil)
     }
 
     @Test("another owner's stalls neither count nor go")
     mutating func anotherOwner() {
         for _ in 0..<10 { _ = driver.stalled(1, owner: DestinationDriver.neighbour) }
         let mine = driver.stalled(1)
-        #expect(driver.policy.stalledSurplus(with: mine, budget: 1) == nil)
-        #expect(driver.policy.stalledSurplus(with: mine, budget: 0) == mine)
+        #expect(driver.policy.stalledSurplus(of: DestinationDriver.app, budget: 1) == nil)
+        #expect(driver.policy.stalledSurplus(of: DestinationDriver.app, budget: 0) == mine)
     }
 
     @Test("for want of descriptors the longest stalled of the heaviest goes, whoever it is")
@@ -120,7 +120,7 @@ struct DestinationStallTests {
         let ids = [driver.stalled(), driver.stalled()]
         driver.leave(ids[0])
         #expect(driver.policy.stalled == 1)
-        #expect(driver.policy.stalledSurplus(with: ids[1], budget: 0) == ids[1])
+        #expect(driver.policy.stalledSurplus(of: DestinationDriver.app, budget: 0) == ids[1])
         driver.leave(ids[1])
         #expect(driver.policy.stalled == 0 && driver.policy.longestStalledOfHeaviest() == nil)
     }

@@ -12,6 +12,11 @@ struct PolicyDriver {
     private(set) var now = MonotonicTime(nanoseconds: 1_000_000_000_000)
     private var slots = SlotMap<Int>()
 
+    /// What an inquiry into a suspect brings, and how many there were.
+    var clients: Int? = 1
+    var unread: [SlotID] = []
+    private(set) var inquiries = 0
+
     init(_ change: (inout ClientLimits) -> Void = { _ in }) {
         var limits = ClientLimits()
         change(&limits)
@@ -21,7 +26,14 @@ struct PolicyDriver {
     mutating func pass(_ interval: Interval) { now = now + interval }
 
     mutating func step<T>(_ body: (inout ClientPolicy, MonotonicTime) -> T) -> T {
-        defer { policy.checkInvariants() }
+        defer {
+            for owner in policy.suspects {
+                inquiries += 1
+                policy.inquired(into: owner, clients: clients, unread: unread, now: now)
+            }
+            policy.clearSuspects()
+            policy.checkInvariants()
+        }
         return body(&policy, now)
     }
 

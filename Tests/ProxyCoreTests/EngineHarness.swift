@@ -29,6 +29,9 @@ final class EngineHarness {
     private(set) var notes: [Note] = []
     private(set) var verdicts: [VerdictNotice] = []
     private(set) var unreadInspections = 0
+    /// What an inquiry into a suspect finds its processes to be, and how many there were.
+    var processes: Int? = 1
+    private(set) var inquiries = 0
     /// What the kernel says of every client's receive queue; nil: that it does not know it.
     var unread: Int?
     /// What `check` is answered; nil leaves it to the test.
@@ -67,7 +70,10 @@ final class EngineHarness {
     func tryConnect(owner: UInt64 = 1) -> HarnessPeer? {
         var peer: HarnessPeer?
         event { shell in
-            if let id = shell.engine.accepted(owner: OwnerKey(high: 0, low: owner), now: shell.now) {
+            if let id = shell.engine.accepted(
+                owner: OwnerKey.local(uid: UInt32(owner), cgroup: 7),
+                now: shell.now
+            ) {
                 peer = shell.adopt(id)
             }
         }
@@ -307,6 +313,14 @@ final class EngineHarness {
             unreadInspections += 1
             followUps.append { shell in
                 shell.event { $0.engine.unreadInspected(id, unread: $0.unread, now: $0.now) }
+            }
+        case .inquire(let owner):
+            inquiries += 1
+            followUps.append { shell in
+                let unread = shell.unread ?? 0 > 0 ? shell.engine.suspects(of: owner, limit: 128) : []
+                shell.event {
+                    $0.engine.inquired(into: owner, clients: $0.processes, unread: unread, now: $0.now)
+                }
             }
         case .verdict(let index): verdicts.append(engine.verdicts[index])
         case .record(let index):

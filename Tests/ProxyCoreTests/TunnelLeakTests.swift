@@ -142,6 +142,40 @@ struct TunnelLeakTests {
         }
     }
 
+    @Test("a leak of tunnels with unread answers is held at max_stalled_per_owner, found, and drained")
+    func unreadLeak() throws {
+        try withLeak({ $0.maxStalledPerOwner = 10 }) { scene in
+            scene.shell.unread = 5000
+            for _ in 0..<300 {
+                let pair = try scene.shell.tunnel()
+                scene.talk(pair)
+                scene.shell.advance(.milliseconds(100))
+                #expect(scene.shell.openTunnels <= 75)
+            }
+            #expect(scene.destinationVerdicts == [.leaking])
+            scene.shell.advance(.seconds(5))
+            #expect(scene.shell.openTunnels == 0)
+        }
+    }
+
+    @Test("sixty tunnels whose answers are read late are no leak, and none is cut")
+    func lateReaders() throws {
+        try withLeak { scene in
+            scene.shell.unread = 5000
+            let pairs = try (0..<60).map { _ in
+                let pair = try scene.shell.tunnel()
+                scene.talk(pair)
+                scene.shell.advance(.milliseconds(20))
+                return pair
+            }
+            #expect(scene.shell.inquiries > 0 && scene.shell.verdicts.isEmpty)
+            scene.shell.unread = 0
+            for pair in pairs { scene.talk(pair) }
+            scene.shell.advance(.seconds(250))
+            #expect(scene.shell.verdicts.isEmpty && pairs.allSatisfy { $0.client.isOpen })
+        }
+    }
+
     // MARK: Who is not a leak
 
     @Test("a working tunnel is never ended, however long the answer takes")
@@ -232,6 +266,8 @@ struct TunnelLeakTests {
             scene.shell.send(pair.origin, "alert")
             scene.shell.advance(.milliseconds(milliseconds))
             scene.shell.finish(pair.origin)
+            // What the kernel counts for our FIN.
+            scene.shell.unread = 1
             scene.shell.advance(.milliseconds(2000 - milliseconds - 1))
             #expect(pair.client.hasSeenFIN && pair.client.isOpen)
             scene.shell.advance(.milliseconds(1))
@@ -259,7 +295,7 @@ struct TunnelLeakTests {
     @Test("a leak before origins that say farewell is found, told once and drained")
     func leakWithFarewells() throws {
         try withLeak { scene in
-            scene.shell.unread = 1
+            scene.shell.unread = 0
             var saying: [Pair] = []
             for _ in 0..<200 {
                 let pair = try scene.shell.tunnel()

@@ -228,8 +228,8 @@ struct UnreadTests {
         }
     }
 
-    @Test("a request on an unread connection takes its evidence back")
-    func requestTakesBack() throws {
+    @Test("what is unread is no evidence, and what is used after that neither")
+    func unreadIsNoEvidence() throws {
         try withLeak { scene in
             scene.shell.unread = 0
             // The first is nobody's evidence; each of the others lay idle for a second beside it.
@@ -240,7 +240,7 @@ struct UnreadTests {
                 return client
             }
             #expect(scene.shell.clientReport.unread == 9)
-            #expect(scene.evidence == 9)
+            #expect(scene.evidence == 0)
             scene.shell.unread = 0
             for client in clients.dropFirst() { try scene.ask(client) }
             #expect(scene.evidence == 0)
@@ -274,6 +274,95 @@ struct UnreadTests {
                 #expect(client.closed == .reset)
                 #expect(scene.destinationVerdicts.count == (number == 26 ? 1 : 0))
             }
+        }
+    }
+
+    // MARK: Stalls under the verdict
+
+    /// The verdict on what the leaker leaves stalled stands.
+    private func underVerdict(_ body: (LeakScene) throws -> Void) throws {
+        try withLeak({ $0.maxStalledPerOwner = 0 }) { scene in
+            scene.shell.unread = 900
+            for _ in 1...26 { _ = try stalled(scene, LeakScene.leaker) }
+            #expect(scene.destinationVerdicts == [.leaking])
+            scene.shell.reconfigure { $0.maxStalledPerOwner = 64 }
+            try body(scene)
+        }
+    }
+
+    @Test("under the verdict an answer that is not taken is cut after leak_idle_timeout, complete or not")
+    func stallUnderVerdict() throws {
+        try underVerdict { scene in
+            let neighbour = try stalled(scene, LeakScene.neighbour)
+            let part = try stalled(scene, LeakScene.leaker)
+            let whole = try scene.shell.exchange()
+            scene.shell.stall(whole.client)
+            scene.shell.send(whole.origin, ok("hello"))
+            scene.shell.advance(.milliseconds(1999))
+            #expect(part.client.isOpen && whole.client.isOpen)
+            scene.shell.advance(.milliseconds(1))
+            #expect(part.client.closed == .reset && whole.client.closed == .reset)
+            #expect(neighbour.client.isOpen)
+        }
+    }
+
+    @Test("under the verdict a reader that is slow but takes something each second is not cut")
+    func slowReaderUnderVerdict() throws {
+        try underVerdict { scene in
+            let pair = try stalled(scene, LeakScene.leaker)
+            for unread in 0..<100 {
+                scene.shell.unread = 90_000 - 100 * unread
+                scene.shell.advance(.seconds(1))
+                #expect(pair.client.isOpen)
+            }
+            scene.shell.advance(.seconds(1))
+            #expect(pair.client.closed == .reset, "it has stopped")
+        }
+    }
+
+    @Test("under the verdict the app's last look at a parked answer is awaited likewise")
+    func slowReaderOfParked() throws {
+        try underVerdict { scene in
+            let client = try scene.serve()
+            let kept = !scene.announcesClose(client)
+            for unread in 0..<20 {
+                scene.shell.unread = 90_000 - 100 * unread
+                scene.shell.advance(.seconds(1))
+                #expect(client.isOpen)
+            }
+            scene.shell.advance(.seconds(3))
+            #expect(client.closed == .reset, "kept: \(kept)")
+        }
+    }
+
+    @Test("what ends and stays unread counts, and is looked at again before it is cut for the budget")
+    func endingSurplus() throws {
+        try withLeak({ $0.maxStalledPerOwner = 2 }) { scene in
+            scene.shell.unread = 100
+            let request = message("GET http://origin.test/ HTTP/1.1", "Host: x", "Connection: close")
+            let clients = try (0..<4).map { index in
+                let (client, origin) = try scene.shell.exchange(request, owner: LeakScene.leaker)
+                scene.shell.send(origin, ok("hi"))
+                scene.shell.fail(origin)
+                return client
+            }
+            scene.shell.advance(.seconds(2))
+            #expect(clients.map(\.isOpen) == [false, false, true, true])
+            #expect(scene.shell.statistics.stallsCut == 2)
+        }
+    }
+
+    @Test("what was found unread is looked at again before it is cut for the budget", arguments: [0, 100])
+    func surplusIsLookedAt(unread: Int) throws {
+        try withLeak({ $0.maxStalledPerOwner = 2 }) { scene in
+            scene.shell.unread = 100
+            let clients = try (0..<2).map { _ in try scene.serve() }
+            scene.shell.advance(.seconds(1))
+            #expect(scene.shell.clientReport.unread == 2)
+            scene.shell.unread = unread
+            let third = try stalled(scene, LeakScene.leaker, "http://other.test/")
+            #expect(clients[0].isOpen == (unread == 0) && clients[1].isOpen && third.client.isOpen)
+            #expect(scene.shell.statistics.stallsCut == (unread == 0 ? 0 : 1))
         }
     }
 }

@@ -78,6 +78,23 @@ struct OwnerDirectoryTests {
         world.turn { world.told.count == pending + 1 }
     }
 
+    @Test("clients are counted by their sockets, where those are hidden by their group, or not at all")
+    func clients() throws {
+        let world = try DirectoryWorld()
+        var counts: [Int?] = []
+        let owner = LocalOwner(uid: 1, cgroup: 7)
+        world.directory.countClients(of: owner, holding: [1, 2]) { counts.append($0) }
+        #expect(counts.isEmpty, "told from inside the call")
+        world.directory.countClients(of: owner, holding: [1, 2000]) { counts.append($0) }
+        let plain = LocalOwner(uid: 1, cgroup: nil)
+        world.directory.countClients(of: plain, holding: [2000]) { counts.append($0) }
+        world.turn { counts.count == 3 }
+        #expect(counts == [1, 7, nil] && world.directory.pendingCount == 0)
+        world.directory.close()
+        world.directory.countClients(of: owner, holding: [1]) { counts.append($0) }
+        #expect(world.directory.pendingCount == 0)
+    }
+
     @Test("the end does not wait for a stuck thread, and nothing is told after it")
     func closing() throws {
         let world = try DirectoryWorld(isStuck: true)
@@ -175,8 +192,10 @@ private final class DirectoryWorld {
             groupPath: { $0 == 13 ? nil : "/system.slice/unit\($0).service" },
             processes: { inodes in
                 let finding = ProcessFinding(pid: 1, command: "app", executable: nil, inodes: inodes)
-                return ProcessSearch(findings: [finding])
-            }
+                // What is above a thousand is hidden.
+                return ProcessSearch(findings: inodes.contains { $0 > 1000 } ? [] : [finding])
+            },
+            population: { $0.cgroup.map { Int($0) } }
         )
         directory = OwnerDirectory(loop: loop, sources: sources, capacity: capacity)
         directory.onNamed = { [unowned self] owner, _ in told.append(owner) }

@@ -30,7 +30,12 @@ extension ReactorSuite {
                 #expect(groups.pathBySearch(id, maxDirectories: 20_000) == path)
                 // A filter of system calls might end the test.
                 if ControlGroups.mayAskKernel { #expect(groups.pathByHandle(id) == .found(path)) }
-                if group.isNew { #expect(UnitName.of(path) == "payments.service") }
+                if group.isNew {
+                    #expect(UnitName.of(path) == "payments.service")
+                    #expect(groups.population(of: id, uid: geteuid()) == 1)
+                    #expect(groups.population(of: id, uid: geteuid() + 1) == 0)
+                    #expect(groups.population(of: id, uid: geteuid(), limit: 0) == 0)
+                }
             }
 
             let search = ProcessTable.find([report.inode, 1, 0])
@@ -48,8 +53,23 @@ extension ReactorSuite {
             if group.isNew, let groups = ControlGroups(), let id = report.cgroup {
                 group.remove()
                 #expect(groups.path(of: id) == nil, "the group is gone")
+                #expect(groups.population(of: id, uid: geteuid()) == nil)
             }
             #expect(ProcessTable.program(of: child.pid) == nil)
+        }
+
+        @Test("holders are counted without those that only inherited a socket, and only if all are known")
+        func holders() {
+            func finding(_ pid: Int32, _ inodes: Set<UInt64>) -> ProcessFinding {
+                ProcessFinding(pid: pid, command: "app", executable: nil, inodes: inodes)
+            }
+            let search = ProcessSearch(findings: [
+                finding(3, [1]), finding(1, [1, 2, 3]), finding(2, [4]), finding(4, [2, 3]),
+            ])
+            #expect(search.holders(of: [1, 2, 3, 4]) == 2)
+            #expect(search.holders(of: [1]) == 1)
+            #expect(search.holders(of: [1, 9]) == nil)
+            #expect(search.holders(of: []) == 0)
         }
 
         @Test("a socket of its own is found last, and one of nobody's not at all")

@@ -6,6 +6,9 @@ public struct ClientLimits: Sendable {
     public var keepAlive = true
     /// Client connections held at once, tunnels included. At least 1.
     public var maxConnections = 4096
+    /// Ports from which this host's apps can reach the listeners. Above half of them the longest parked go, as
+    /// long as connections of this host's hold so many; those of other hosts take no port of this one.
+    public var ports = Int.max
     /// Parked connections that one owner may hold.
     public var maxParkedPerOwner = 128
     /// Exchanges on one client connection.

@@ -59,6 +59,8 @@ public struct ClientPolicy {
     public internal(set) var suspects: [SlotID] = []
     /// Client connections held now.
     public private(set) var held = 0
+    /// Those of them that come from this host.
+    public private(set) var heldLocally = 0
     /// Client connections parked now.
     public private(set) var parked = 0
     /// How many were ended, by `ClientEnd.rawValue`.
@@ -87,6 +89,7 @@ public struct ClientPolicy {
         }
         let owner = come(key, now)
         held += 1
+        if key.kind == .local { heldLocally += 1 }
         while members.count <= id.index { members.append(Member()) }
         // Jitter, so that connections opened together are not all ended together.
         let age = limits.maxAge.scaled(by: Int64(900 + random.below(201)), over: 1000)
@@ -144,6 +147,7 @@ public struct ClientPolicy {
         let owner = members[id.index].owner
         members[id.index] = Member()
         held -= 1
+        if owners[owner].key.kind == .local { heldLocally -= 1 }
         owners[owner].held -= 1
         if owners[owner].held > 0 { return }
         ownerLinks.remove(Int32(owner.slot), from: &present)
@@ -165,12 +169,16 @@ public struct ClientPolicy {
     public mutating func count(_ end: ClientEnd) { ends[Int(end.rawValue)] += 1 }
 
     /// The longest-parked connection of the owner that has most parked, if anything is parked.
-    public func longestParkedOfHeaviestOwner() -> SlotID? {
+    ///
+    /// - Parameter isLocal: Only owners on this host count.
+    public func longestParkedOfHeaviestOwner(isLocal: Bool = false) -> SlotID? {
         var heaviest: Int32 = -1
         var most: Int32 = 0
         var slot = present.first
         while slot >= 0 {
-            if let owner = owners.occupant(of: Int(slot)), owners[owner].parked.count > most {
+            if let owner = owners.occupant(of: Int(slot)), owners[owner].parked.count > most,
+                !isLocal || owners[owner].key.kind == .local
+            {
                 most = owners[owner].parked.count
                 heaviest = owners[owner].parked.first
             }
@@ -199,6 +207,15 @@ public struct ClientPolicy {
         return now.since(members[Int(slot)].parkedAt) >= length
     }
 
+    /// Who has to go in good order, so that at a bound nobody must be reset: near `max_connections` the longest
+    /// parked of the heaviest owner, and above half of this host's ports that of its heaviest.
+    public func surplus() -> SlotID? {
+        if held > limits.maxConnections - min(64, limits.maxConnections / 16) {
+            return longestParkedOfHeaviestOwner()
+        }
+        return heldLocally > limits.ports / 2 ? longestParkedOfHeaviestOwner(isLocal: true) : nil
+    }
+
     /// Owners that hold a connection now.
     public var ownerCount: Int { Int(present.count) }
 
@@ -206,6 +223,7 @@ public struct ClientPolicy {
     public func checkInvariants() {
         var parkedTotal = 0
         var heldTotal = 0
+        var localTotal = 0
         var probes: [SlotID: Int] = [:]
         for member in members where member.isProbe { probes[member.owner, default: 0] += 1 }
         for slot in 0..<owners.capacity {
@@ -218,6 +236,7 @@ public struct ClientPolicy {
             }
             parkedTotal += Int(owners[owner].parked.count)
             heldTotal += owners[owner].held
+            if owners[owner].key.kind == .local { localTotal += owners[owner].held }
         }
         for slot in ownerLinks.members(of: present) {
             precondition(
@@ -225,7 +244,7 @@ public struct ClientPolicy {
                 "present, holding nothing"
             )
         }
-        precondition(parkedTotal == parked && heldTotal == held, "counts")
+        precondition(parkedTotal == parked && heldTotal == held && localTotal == heldLocally, "counts")
         precondition(ownerByKey.count == owners.count, "owner table")
         precondition(absent.count <= limits.maxAbsentOwners, "too many owners are remembered")
     }

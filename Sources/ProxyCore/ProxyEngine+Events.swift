@@ -15,12 +15,7 @@ extension ProxyEngine {
         }
         statistics.clientsAccepted += 1
         arm(id, .request)
-        // Near the bound the longest parked go in good order, so that at the bound nobody must be reset.
-        if policy.held > policy.limits.maxConnections - min(64, policy.limits.maxConnections / 16),
-            let victim = policy.longestParkedOfHeaviestOwner()
-        {
-            endParked(victim, .evicted)
-        }
+        if let victim = policy.surplus() { endParked(victim, .evicted) }
         applyVerdicts()
         return .client(id)
     }

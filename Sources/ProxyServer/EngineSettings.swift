@@ -69,6 +69,7 @@ extension ClientLimits {
         keepAlive = client.keepAlive
         curesLeaks = client.leakCure
         maxConnections = client.maxConnections.count
+        if client.ports > 0 { ports = client.ports }
         maxParkedPerOwner = client.maxParkedPerOwner
         maxRequests = client.maxRequests
         maxAge = client.maxAge

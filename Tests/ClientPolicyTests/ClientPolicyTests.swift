@@ -36,6 +36,21 @@ struct ClientPolicyTests {
         policy.checkInvariants()
     }
 
+    @Test("above half of this host's ports its longest parked go, and nobody else's")
+    mutating func portsOfThisHost() {
+        let local = OwnerKey.local(uid: 1, cgroup: 7)
+        var policy = policy { $0.ports = 8 }
+        for _ in 0..<20 { _ = park(&policy, Self.app) }
+        let first = park(&policy, local).id
+        for _ in 0..<3 { _ = park(&policy, local) }
+        #expect(policy.surplus() == nil && policy.heldLocally == 4)
+        _ = park(&policy, local)
+        #expect(policy.surplus() == first)
+        policy.left(first)
+        #expect(policy.surplus() == nil)
+        policy.checkInvariants()
+    }
+
     @Test("over the bound with nothing parked a newcomer is refused and counted")
     mutating func refused() {
         var policy = policy { $0.maxConnections = 1 }

@@ -27,8 +27,8 @@ struct Inquiry: BitwiseCopyable {
 
 extension ClientPolicy {
     /// What is assumed of an owner of which nobody can tell how many processes it has: crowds of up to 60 clients
-    /// with one address stay healthy by it (`OwnerPopulation`), and a leak is found with the 42nd connection.
-    public static let unknownClients = 16
+    /// with one address stay healthy by it (`OwnerPopulation`), and a leak is found with the 50th connection.
+    public static let unknownClients = 24
     /// More are not told apart, which costs a question to the kernel each.
     public static let mostClients = 512
 

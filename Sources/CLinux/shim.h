@@ -13,6 +13,13 @@ struct weir_socket_request {
     struct inet_diag_req_v2 body;
 };
 
+/// What SO_PEERCRED tells (unix(7)); the C library has it for GNU programs only.
+struct weir_peer_credentials {
+    int32_t pid;
+    uint32_t uid;
+    uint32_t gid;
+};
+
 /// The file handle of a directory of cgroup2, whose contents are the cgroup's id (<linux/exportfs.h>).
 struct weir_cgroup_handle {
     uint32_t byte_count;

@@ -1,6 +1,6 @@
 import Basics
-import Dialling
 import ProxyCore
+import Reactor
 import Settings
 import Telemetry
 
@@ -17,7 +17,7 @@ final class AccessLog {
     }
 
     /// Writes the line of a record whose text lies in `outbox`.
-    func write(_ record: AccessRecord, _ outbox: ByteBuffer, client: Endpoint) {
+    func write(_ record: AccessRecord, _ outbox: ByteBuffer, client: Peer) {
         line.removeAll()
         let text = outbox.span.extracting(record.textOffset..<record.textOffset + record.textCount)
         let time = WallClock.now

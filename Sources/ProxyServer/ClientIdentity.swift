@@ -1,12 +1,16 @@
+import Basics
 import ClientPolicy
 import Dialling
 import ProxyCore
 import Reactor
 
 /// Who holds the far end of a client connection, and what lies unread there. For a client of this host the
-/// kernel tells (NETLINK_SOCK_DIAG, no privilege needed, some 3 µs); any other is known by its address.
+/// kernel tells (NETLINK_SOCK_DIAG, no privilege needed, some 3 µs; for a Unix socket SO_PEERCRED and the
+/// process's cgroup); any other is known by its address.
 final class ClientIdentity {
     private let diagnostics: SocketDiagnostics?
+    /// Those over Unix sockets.
+    let local = LocalClients()
     /// Clients of this host of which the kernel would not tell the owner.
     private(set) var unseen = 0
     /// Why nobody of this host can be told from another; nil where it works.
@@ -23,7 +27,14 @@ final class ClientIdentity {
     }
 
     /// The owner of an accepted connection.
-    func owner(of peer: Endpoint, at descriptor: Int32) -> OwnerKey {
+    func owner(of peer: Peer, at descriptor: Int32, now: MonotonicTime) -> OwnerKey {
+        switch peer {
+        case .network(let endpoint): owner(of: endpoint, at: descriptor)
+        case .local(let who): local.owner(who, now: now)
+        }
+    }
+
+    private func owner(of peer: Endpoint, at descriptor: Int32) -> OwnerKey {
         guard let report = report(of: peer, at: descriptor), let uid = report.uid else {
             if peer.address.isLoopback { unseen += 1 }
             return OwnerKey(peer.address)
@@ -32,12 +43,33 @@ final class ClientIdentity {
     }
 
     /// Bytes that the client's kernel holds and its app has not read; nil where this kernel does not know.
-    func unread(by peer: Endpoint, at descriptor: Int32) -> Int? {
-        report(of: peer, at: descriptor)?.receiveQueue
+    func unread(by peer: Peer, at descriptor: Int32) -> Int? {
+        switch peer {
+        case .network(let endpoint): report(of: endpoint, at: descriptor)?.receiveQueue
+        // More than the bytes, and 0 where there are none, which is what matters.
+        case .local: Sockets.unreadByPeer(descriptor)
+        }
     }
 
-    /// The client's socket, as /proc names it.
-    func inode(of peer: Endpoint, at descriptor: Int32) -> UInt64? { report(of: peer, at: descriptor)?.inode }
+    /// By what the client's process is found; adds to what is known of others.
+    func find(_ peer: Peer, at descriptor: Int32, _ holders: inout Holders) {
+        switch peer {
+        case .network(let endpoint):
+            guard let inode = report(of: endpoint, at: descriptor)?.inode else {
+                holders.isWhole = false
+                return
+            }
+            holders.inodes.insert(inode)
+        case .local(let who):
+            // A number that was checked is not checked again, which spares the kernel a descriptor.
+            let isKnown = holders.pids[who.pid] != nil
+            if who.pid == 0 || !isKnown && !Sockets.isPeerRunning(descriptor) {
+                holders.isWhole = false
+                return
+            }
+            holders.pids[who.pid, default: 0] += 1
+        }
+    }
 
     /// What the kernel says of the client's socket; nil where this kernel does not know it.
     func report(of peer: Endpoint, at descriptor: Int32) -> SocketReport? {
@@ -49,6 +81,16 @@ final class ClientIdentity {
     private func isLocal(_ peer: Endpoint, _ here: Endpoint) -> Bool {
         peer.address.isLoopback || peer.address == here.address
     }
+}
+
+/// By what the processes at the far ends of some connections are found.
+struct Holders: Hashable, Sendable {
+    /// Their sockets, as /proc names them.
+    var inodes: Set<UInt64> = []
+    /// Processes by number, and how many of the connections are theirs.
+    var pids: [Int32: Int] = [:]
+    /// Whether every connection left a trace of who holds it.
+    var isWhole = true
 }
 
 extension Endpoint.Address {

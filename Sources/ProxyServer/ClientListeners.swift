@@ -7,7 +7,11 @@ import Reactor
 final class ClientListeners {
     private let loop: EventLoop
     private var listeners: [Listener] = []
+    /// Of the listeners on addresses: a Unix socket has no dead peers to look for.
     private var descriptors: [Int32] = []
+    private var files: [SocketFile] = []
+    /// Where apps are served, for people; the port is the real one where the settings said 0.
+    private(set) var places: [String] = []
     private var retry: LoopTimer?
     /// The engine has no room.
     private var isFull = false
@@ -16,7 +20,7 @@ final class ClientListeners {
     private static let pauseAfterExhaustion = Interval.milliseconds(100)
 
     /// Told of each accepted socket, which it owns.
-    var onAccept: (Int32, Endpoint) -> Void = { _, _ in }
+    var onAccept: (Int32, Peer) -> Void = { _, _ in }
     /// Told that accept(2) found no descriptor or memory, with the errno.
     var onExhausted: (Int32) -> Void = { _ in }
 
@@ -28,14 +32,25 @@ final class ClientListeners {
         }
     }
 
-    /// Where apps are served; the port is the real one where the settings said 0.
-    var endpoints: [Endpoint] { listeners.compactMap(\.endpoint) }
+    deinit { close() }
 
     /// Listens on one more address.
     func listen(on endpoint: Endpoint, _ detection: DeadPeerDetection) throws(SystemError) {
         let descriptor = try Sockets.listen(on: endpoint, backlog: 4096)
         detection.apply(to: descriptor)
         descriptors.append(descriptor)
+        serve(descriptor, "\(Sockets.localEndpoint(descriptor) ?? endpoint)")
+    }
+
+    /// Listens on a Unix socket as well.
+    func listen(at path: String, mode: UInt32) throws(SystemError) {
+        let (descriptor, file) = try SocketFile.listen(at: path, mode: mode, backlog: 4096)
+        files.append(file)
+        serve(descriptor, "unix:\(path)")
+    }
+
+    private func serve(_ descriptor: Int32, _ place: String) {
+        places.append(place)
         listeners.append(
             Listener(
                 loop: loop,
@@ -58,8 +73,11 @@ final class ClientListeners {
         update()
     }
 
-    /// Stops listening.
+    /// Stops listening. Files go first, while nobody can take them for stale ones.
     func close() {
+        for file in files { file.remove() }
+        files = []
+        places = []
         for listener in listeners { listener.close() }
         listeners = []
         descriptors = []

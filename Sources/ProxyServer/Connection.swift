@@ -1,4 +1,4 @@
-import Dialling
+import ClientPolicy
 import ProxyCore
 import Reactor
 
@@ -7,7 +7,9 @@ final class Connection {
     let id: ConnectionID
     let watch: SocketWatch
     /// The far end, for logs.
-    let peer: Endpoint
+    let peer: Peer
+    /// The owner of a client over a Unix socket, which is counted by it.
+    let localOwner: OwnerKey?
     /// What the kernel would not take yet.
     var output = OutputQueue()
     /// Bytes that the engine has not consumed, to be offered again with more.
@@ -22,9 +24,10 @@ final class Connection {
     var isBroken = false
     var isClosed = false
 
-    init(id: ConnectionID, loop: EventLoop, descriptor: Int32, peer: Endpoint) {
+    init(id: ConnectionID, loop: EventLoop, descriptor: Int32, peer: Peer, localOwner: OwnerKey? = nil) {
         self.id = id
         self.peer = peer
+        self.localOwner = localOwner
         watch = SocketWatch(loop: loop, descriptor: descriptor, token: id.token)
     }
 }

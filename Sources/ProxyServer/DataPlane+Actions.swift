@@ -147,7 +147,9 @@ extension DataPlane {
         case .reset: Sockets.closeWithReset(connection.watch.descriptor)
         }
         switch id.side {
-        case .client: clients[id.id.index] = nil
+        case .client:
+            clients[id.id.index] = nil
+            if let owner = connection.localOwner { identity.local.closed(owner) }
         case .upstream: upstreams[id.id.index] = nil
         }
     }

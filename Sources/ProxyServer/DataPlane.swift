@@ -47,7 +47,7 @@ final class DataPlane: ReadinessHandler {
     /// Dials that did not, by `Cause.rawValue`.
     private(set) var dialFailures = [Int](repeating: 0, count: Cause.allCases.count)
     /// Access records go here, with the outbox in which their text lies, and the client's address.
-    var onRecord: (AccessRecord, ByteBuffer, Endpoint) -> Void = { _, _, _ in }
+    var onRecord: (AccessRecord, ByteBuffer, Peer) -> Void = { _, _, _ in }
     /// Verdicts that changed go here.
     var onVerdict: (VerdictNotice) -> Void = { _ in }
     /// An owner that seems to leak is to be inquired into; `inquired` takes the answer.
@@ -89,8 +89,8 @@ final class DataPlane: ReadinessHandler {
     // MARK: Events
 
     /// Takes over an accepted socket; closes it where the engine has no room.
-    func accepted(_ descriptor: Int32, _ peer: Endpoint) {
-        let owner = identity.owner(of: peer, at: descriptor)
+    func accepted(_ descriptor: Int32, _ peer: Peer) {
+        let owner = identity.owner(of: peer, at: descriptor, now: loop.now)
         guard let id = engine.accepted(owner: owner, now: loop.now) else {
             Sockets.closeWithReset(descriptor)
             perform()
@@ -99,7 +99,9 @@ final class DataPlane: ReadinessHandler {
         }
         // A connection that had to go for this one has left its slot to it: it is closed first.
         perform()
-        register(Connection(id: id, loop: loop, descriptor: descriptor, peer: peer))
+        let localOwner = peer.endpoint == nil ? owner : nil
+        if let localOwner { identity.local.opened(localOwner) }
+        register(Connection(id: id, loop: loop, descriptor: descriptor, peer: peer, localOwner: localOwner))
         settle()
     }
 
@@ -184,7 +186,7 @@ final class DataPlane: ReadinessHandler {
                 id: id,
                 loop: loop,
                 descriptor: socket.descriptor,
-                peer: socket.endpoint
+                peer: .network(socket.endpoint)
             )
             register(connection)
             engine.dialSucceeded(UpstreamID(id.id), now: loop.now)
@@ -263,9 +265,12 @@ final class DataPlane: ReadinessHandler {
         onSettled()
     }
 
+    /// Ports that apps hold towards weir: one for each connection but those over Unix sockets.
+    var clientPortsInUse: Int { max(0, engine.clientCount - identity.local.count) }
+
     /// Once a second at most; when nothing happens, nothing grows.
     func noteTrends() {
-        clientTrend.note(engine.clientCount, at: loop.now)
+        clientTrend.note(clientPortsInUse, at: loop.now)
         upstreamTrend.note(engine.pool.mostPortsInUse(), at: loop.now)
     }
 
@@ -305,31 +310,27 @@ final class DataPlane: ReadinessHandler {
         return identity.unread(by: connection.peer, at: connection.watch.descriptor)
     }
 
-    /// The sockets of some of an owner's connections, by which its processes are found.
-    func inodes(of owner: SlotID, limit: Int) -> Set<UInt64> {
-        var inodes: Set<UInt64> = []
+    /// By what an owner's processes are found: the far ends of some of its connections.
+    func holders(of owner: SlotID, limit: Int) -> Holders {
+        var holders = Holders()
         for id in engine.policy.connections(of: owner, limit: limit) {
             guard let connection = find(.client(id)) else { continue }
-            if let inode = identity.inode(of: connection.peer, at: connection.watch.descriptor) {
-                inodes.insert(inode)
-            }
+            identity.find(connection.peer, at: connection.watch.descriptor, &holders)
         }
-        return inodes
+        return holders
     }
 
-    /// The sockets of an owner's connections that the evidence rests on, and which of them are unread. A few
-    /// microseconds for each.
-    func evidence(against owner: SlotID) -> (inodes: Set<UInt64>, unread: [SlotID]) {
-        var inodes: Set<UInt64> = []
+    /// By what the processes are found that hold the connections which speak against an owner, and which of these
+    /// are unread. A few microseconds for each.
+    func evidence(against owner: SlotID) -> (holders: Holders, unread: [SlotID]) {
+        var holders = Holders()
         var unread: [SlotID] = []
         for id in engine.suspects(of: owner, limit: ClientPolicy.mostClients) {
-            guard let connection = find(.client(id)),
-                let report = identity.report(of: connection.peer, at: connection.watch.descriptor)
-            else { continue }
-            inodes.insert(report.inode)
-            if report.receiveQueue > 0 { unread.append(id) }
+            guard let connection = find(.client(id)) else { continue }
+            identity.find(connection.peer, at: connection.watch.descriptor, &holders)
+            if self.unread(at: id) ?? 0 > 0 { unread.append(id) }
         }
-        return (inodes, unread)
+        return (holders, unread)
     }
 
     /// What became known of a suspect. Not while actions are carried out.

@@ -45,12 +45,12 @@ final class LeakWatch {
 
     /// An owner seems to leak: finds out how many clients its connections may belong to, and what lies unread.
     func inquire(into owner: SlotID) {
-        let (inodes, unread) = dataPlane.evidence(against: owner)
+        let (holders, unread) = dataPlane.evidence(against: owner)
         let answer = { [weak dataPlane] (clients: Int?) in
             dataPlane?.inquired(into: owner, clients: clients, unread: unread)
         }
         if let key = dataPlane.engine.policy.ownerReport(owner)?.key, let local = LocalOwner(key) {
-            directory.countClients(of: local, holding: inodes) { answer($0) }
+            directory.countClients(of: local, among: holders) { answer($0) }
         } else {
             loop.afterTurn { answer(nil) }
         }
@@ -141,6 +141,12 @@ final class LeakWatch {
             return "clients of this host are told apart by address only: \(obstacle)"
         }
         var reasons: [String] = []
+        let ungrouped = dataPlane.identity.local.ungrouped
+        if ungrouped > 0 {
+            reasons.append(
+                "the control groups of \(ungrouped) connections over Unix sockets are not seen from here; their users are"
+            )
+        }
         if dataPlane.identity.unseen > 0 {
             reasons.append(
                 "\(dataPlane.identity.unseen) connections from loopback have no socket that is seen from here"
@@ -158,6 +164,7 @@ final class LeakWatch {
     /// A line with what is known of its names.
     private func named(_ report: OwnerReport) -> OwnerLine {
         var line = OwnerLine(report)
+        line.portless = dataPlane.identity.local.count(of: report.key)
         if let local = LocalOwner(report.key) {
             let name = directory.name(of: local)
             line.user = name?.user
@@ -174,15 +181,20 @@ final class LeakWatch {
 
     /// Finds the owner's processes, and then does what is left to do, in any case once.
     private func search(_ owner: SlotID, then: @escaping () -> Void) {
-        let inodes = dataPlane.inodes(of: owner, limit: LeakWatch.sample)
+        let holders = dataPlane.holders(of: owner, limit: LeakWatch.sample)
         pending.insert(owner)
-        directory.findProcesses(inodes) { [weak self] search in
+        directory.findProcesses(holders) { [weak self] search in
             guard let self else { return }
             pending.remove(owner)
             if found.count >= LeakWatch.mostOwners { found.removeAll(keepingCapacity: true) }
-            let isWhole = inodes.isSubset(of: search.findings.reduce(into: []) { $0.formUnion($1.inodes) })
+            let isWhole = holders.inodes.isSubset(
+                of: search.findings.reduce(into: []) { $0.formUnion($1.inodes) }
+            )
+            func share(_ finding: ProcessFinding) -> Int {
+                finding.inodes.count + (holders.pids[finding.pid] ?? 0)
+            }
             // Those that hold most of the sample first: a child may have inherited one socket.
-            let processes = search.findings.sorted { ($0.inodes.count, -$0.pid) > ($1.inodes.count, -$1.pid) }
+            let processes = search.findings.sorted { (share($0), -$0.pid) > (share($1), -$1.pid) }
                 .prefix(LeakWatch.mostProcesses).map {
                     OwnerLine.Process(
                         pid: Int($0.pid),

@@ -23,6 +23,8 @@ final class Observability: AdminPages {
     private let version: String
     private let startedAt = WallClock.now
     private let startedOnLoop: MonotonicTime
+    /// Where apps are served, for `/status`.
+    var places: [String] = []
     /// Ports from which this host's apps can reach weir.
     private var clientPorts = Int.max
     /// What only the shell counts.
@@ -93,6 +95,7 @@ final class Observability: AdminPages {
         ProcessProbe.measure(&process)
         process.version = version
         process.startedAt = startedAt
+        process.places = places
         process.uptime = loop.now.since(startedOnLoop)
         process.dialsSucceeded = dataPlane.dialsSucceeded
         process.dialFailures = dataPlane.dialFailures
@@ -106,6 +109,7 @@ final class Observability: AdminPages {
         process.logLinesDropped = logWriter.droppedLines + (accessWriter?.droppedLines ?? 0)
         dataPlane.noteTrends()
         var snapshot = ProxySnapshot(dataPlane.engine, process, withOrigins: withOrigins)
+        snapshot.clientPorts.used = dataPlane.clientPortsInUse
         snapshot.clientPorts.limit = clientPorts
         snapshot.clientPorts.growth = dataPlane.clientTrend.growth
         snapshot.upstreamPorts.growth = dataPlane.upstreamTrend.growth

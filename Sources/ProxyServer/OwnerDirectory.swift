@@ -8,8 +8,8 @@ import Reactor
 final class OwnerDirectory {
     private enum Question: Sendable {
         case name(LocalOwner)
-        case processes(serial: UInt64, Set<UInt64>)
-        case clients(serial: UInt64, LocalOwner, Set<UInt64>)
+        case processes(serial: UInt64, Holders)
+        case clients(serial: UInt64, LocalOwner, Holders)
     }
 
     private enum Answer: Sendable {
@@ -76,28 +76,28 @@ final class OwnerDirectory {
         return nil
     }
 
-    /// Finds the processes that hold sockets, and tells `then` once, never from inside this call. Where there
+    /// Finds the processes that hold sockets, or are known by number, and tells `then` once, never from inside this call. Where there
     /// is no thread or too much is asked at once, the answer is empty and not complete. Once this is closed,
     /// nothing is told any more.
-    func findProcesses(_ inodes: Set<UInt64>, then: @escaping (ProcessSearch) -> Void) {
+    func findProcesses(_ holders: Holders, then: @escaping (ProcessSearch) -> Void) {
         loop.assertOnThread()
         lastSerial += 1
         let serial = lastSerial
         if isClosed { return }
         searches[serial] = then
-        if ask(.processes(serial: serial, inodes)) { return }
+        if ask(.processes(serial: serial, holders)) { return }
         loop.afterTurn { [weak self] in self?.finish(serial, ProcessSearch(isComplete: false)) }
     }
 
-    /// Counts the clients that an owner's sockets may belong to (``OwnerSources/clients(of:holding:)``), and tells
+    /// Counts the clients that an owner's connections may belong to (``OwnerSources/clients(of:among:)``), and tells
     /// `then` once, never from inside this call; nil as well where there is no thread or too much is asked at once.
-    func countClients(of owner: LocalOwner, holding inodes: Set<UInt64>, then: @escaping (Int?) -> Void) {
+    func countClients(of owner: LocalOwner, among holders: Holders, then: @escaping (Int?) -> Void) {
         loop.assertOnThread()
         lastSerial += 1
         let serial = lastSerial
         if isClosed { return }
         counts[serial] = then
-        if ask(.clients(serial: serial, owner, inodes)) { return }
+        if ask(.clients(serial: serial, owner, holders)) { return }
         loop.afterTurn { [weak self] in self?.finish(serial, nil) }
     }
 
@@ -148,10 +148,10 @@ final class OwnerDirectory {
                 if questions.isClosed { return }
                 switch question {
                 case .name(let key): mailbox.post(.name(key, sources.name(of: key)))
-                case .processes(let serial, let inodes):
-                    mailbox.post(.processes(serial: serial, sources.processes(inodes)))
-                case .clients(let serial, let owner, let inodes):
-                    mailbox.post(.clients(serial: serial, sources.clients(of: owner, holding: inodes)))
+                case .processes(let serial, let holders):
+                    mailbox.post(.processes(serial: serial, sources.processes(holders)))
+                case .clients(let serial, let owner, let holders):
+                    mailbox.post(.clients(serial: serial, sources.clients(of: owner, among: holders)))
                 }
             }
         }

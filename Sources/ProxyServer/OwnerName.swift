@@ -24,8 +24,8 @@ struct OwnerSources: Sendable {
     var user: @Sendable (UInt32) -> String
     /// A control group's path.
     var groupPath: @Sendable (UInt64) -> String?
-    /// The processes that hold sockets.
-    var processes: @Sendable (Set<UInt64>) -> ProcessSearch
+    /// The processes that hold sockets, or are known by number.
+    var processes: @Sendable (Holders) -> ProcessSearch
     /// How many processes a user has in a control group; nil where that cannot be seen.
     var population: @Sendable (LocalOwner) -> Int?
 
@@ -36,14 +36,22 @@ struct OwnerSources: Sendable {
     static let system = OwnerSources(
         user: { UserNames.name(of: $0) },
         groupPath: { groups?.path(of: $0) },
-        processes: { ProcessTable.find($0) },
+        processes: { holders in
+            var search = ProcessTable.find(holders.inodes)
+            let found = Set(search.findings.map(\.pid))
+            search.findings += ProcessTable.describe(Set(holders.pids.keys).subtracting(found))
+            return search
+        },
         population: { owner in owner.cgroup.flatMap { groups?.population(of: $0, uid: owner.uid) } }
     )
 
-    /// How many clients an owner's connections may belong to: the processes that hold their sockets, or where
-    /// those are hidden, all that it has. Nil where neither can be seen.
-    func clients(of owner: LocalOwner, holding inodes: Set<UInt64>) -> Int? {
-        processes(inodes).holders(of: inodes) ?? population(owner)
+    /// How many clients an owner's connections may belong to: the processes that hold them, or where some of those
+    /// are hidden, all that it has. Nil where neither can be seen.
+    func clients(of owner: LocalOwner, among holders: Holders) -> Int? {
+        let search = processes(holders)
+        guard holders.isWhole, let known = search.holders(of: holders.inodes) else { return population(owner) }
+        let counted = Set(search.findings.filter { !$0.inodes.isEmpty }.map(\.pid))
+        return known + holders.pids.keys.count { !counted.contains($0) }
     }
 
     /// Both names of an owner.

@@ -70,15 +70,24 @@ public final class ProxyServer {
         if let limitError {
             log.warning("the limit of descriptors stays as it is", metadata: ["reason": "\(limitError)"])
         }
-        for endpoint in settings.listen {
-            guard let address = Endpoint(endpoint) else { continue }
-            do {
-                try listeners.listen(on: address, DeadPeerDetection(settings.tcp))
-            } catch {
-                throw StartError(description: "\(error)")
-            }
-        }
+        try listen(settings)
         connect()
+    }
+
+    private func listen(_ settings: Settings) throws(StartError) {
+        do throws(SystemError) {
+            for address in settings.listen {
+                switch address {
+                case .network(let endpoint):
+                    guard let endpoint = Endpoint(endpoint) else { continue }
+                    try listeners.listen(on: endpoint, DeadPeerDetection(settings.tcp))
+                case .unix(let path): try listeners.listen(at: path, mode: settings.listenMode)
+                }
+            }
+        } catch {
+            throw StartError(description: "\(error)")
+        }
+        observability.places = listeners.places
     }
 
     /// `weir-` and eight hexadecimal digits.
@@ -111,7 +120,7 @@ public final class ProxyServer {
     }
 
     /// Where apps are served.
-    public var endpoints: [String] { listeners.endpoints.map(\.description) }
+    public var endpoints: [String] { listeners.places }
 
     /// Serves until a signal ends it.
     public func run() {
@@ -132,6 +141,7 @@ public final class ProxyServer {
         log.info("stopping: accepting nothing more, finishing what is in flight")
         notifier?.stopping(status: "draining")
         listeners.close()
+        observability.places = []
         if !loaded.settings.drainTimeout.isUnlimited {
             drainTimer?.arm(at: loop.now + loaded.settings.drainTimeout)
         }

@@ -7,7 +7,7 @@ internal import Glibc
 public final class Listener {
     private let descriptor: Int32
     private let batch: Int
-    private let onAccept: (Int32, Endpoint) -> Void
+    private let onAccept: (Int32, Peer) -> Void
     private let onExhausted: (Int32) -> Void
     private var watch: DescriptorWatch?
 
@@ -25,7 +25,7 @@ public final class Listener {
         loop: EventLoop,
         descriptor: Int32,
         batch: Int = 64,
-        onAccept: @escaping (Int32, Endpoint) -> Void,
+        onAccept: @escaping (Int32, Peer) -> Void,
         onExhausted: @escaping (Int32) -> Void
     ) {
         precondition(batch > 0)
@@ -39,7 +39,7 @@ public final class Listener {
 
     deinit { close() }
 
-    /// Where it listens: tells the port that the kernel chose. Nil once closed.
+    /// Where it listens: tells the port that the kernel chose. Nil once closed, and for a Unix socket.
     public var endpoint: Endpoint? { watch == nil ? nil : Sockets.localEndpoint(descriptor) }
 
     /// Whether new connections are being accepted.

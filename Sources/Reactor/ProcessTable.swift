@@ -161,6 +161,18 @@ public struct ProcessTable: Sendable {
         }
     }
 
+    /// Those of the processes that are there, whatever they hold: for whom the number is known already.
+    public static func describe(_ pids: some Sequence<Int32>) -> [ProcessFinding] {
+        pids.compactMap { pid in
+            let process = open("/proc/\(pid)", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            if process < 0 { return nil }
+            defer { Sockets.close(process) }
+            guard let command = command(in: process) else { return nil }
+            let executable = SmallFile.link("exe", in: process)
+            return ProcessFinding(pid: pid, command: command, executable: executable, inodes: [])
+        }
+    }
+
     /// The program's path, or the command name where the path may not be known; nil where the process is gone.
     public static func program(of pid: Int32) -> String? {
         let process = open("/proc/\(pid)", O_RDONLY | O_DIRECTORY | O_CLOEXEC)

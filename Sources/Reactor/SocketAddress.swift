@@ -1,7 +1,7 @@
 internal import Dialling
 internal import Glibc
 
-/// The kernel's form of an ``Endpoint``.
+/// The kernel's form of an ``Endpoint``, or of a Unix socket's path.
 struct SocketAddress {
     private var storage = sockaddr_storage()
     private var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
@@ -27,7 +27,18 @@ struct SocketAddress {
         }
     }
 
-    /// Copies a `sockaddr_in` or `sockaddr_in6`: both are plain bytes and smaller than the storage.
+    /// The address of a Unix socket; nil where the path is empty, has a NUL or is too long (unix(7)).
+    init?(path: String) {
+        var address = sockaddr_un()
+        let bytes = Array(path.utf8)
+        guard !bytes.isEmpty, !bytes.contains(0), bytes.count < MemoryLayout.size(ofValue: address.sun_path)
+        else { return nil }
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
+        self.init(copying: address)
+    }
+
+    /// Copies a `sockaddr_in`, `sockaddr_in6` or `sockaddr_un`: all are plain bytes and smaller than the storage.
     private init<Address>(copying address: Address) {
         withUnsafeMutableBytes(of: &storage) { $0.storeBytes(of: address, as: Address.self) }
         length = socklen_t(MemoryLayout<Address>.size)

@@ -5,17 +5,17 @@ internal import Glibc
 /// What accept(2) answered.
 public enum AcceptResult: Hashable, Sendable {
     /// A new connection, non-blocking, and its peer.
-    case accepted(Int32, Endpoint)
+    case accepted(Int32, Peer)
     /// The backlog is empty.
     case wouldBlock
     /// The `errno`.
     case failed(Int32)
 }
 
-/// TCP sockets by descriptor: opening, accepting, ending. Every descriptor is non-blocking and is not
+/// Stream sockets by descriptor: opening, accepting, ending. Every descriptor is non-blocking and is not
 /// inherited by other programs. A descriptor that is not open is a bug of ours and ends the process.
 public enum Sockets {
-    private static let streamType = Int32(
+    static let streamType = Int32(
         SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
     )
 
@@ -108,11 +108,12 @@ public enum Sockets {
         case .failed(let code): return .failed(code)
         case .value(let value):
             let descriptor = Int32(value)
-            guard let peer = address.endpoint else {
+            if let endpoint = address.endpoint { return .accepted(descriptor, .network(endpoint)) }
+            guard address.family == AF_UNIX, let who = peerCredentials(descriptor) else {
                 close(descriptor)
                 return .failed(EAFNOSUPPORT)
             }
-            return .accepted(descriptor, peer)
+            return .accepted(descriptor, .local(who))
         }
     }
 
@@ -128,7 +129,8 @@ public enum Sockets {
         if Glibc.close(descriptor) != 0 && errno == EBADF { fatalError("closed a descriptor twice") }
     }
 
-    /// Closes with RST: what was not sent is dropped and neither side keeps TIME_WAIT.
+    /// Closes with RST: what was not sent is dropped and neither side keeps TIME_WAIT. A Unix socket knows no
+    /// RST: it is closed, and what was sent can still be read.
     public static func closeWithReset(_ descriptor: Int32) {
         var value = linger(l_onoff: 1, l_linger: 0)
         let length = socklen_t(MemoryLayout<linger>.size)

@@ -1,19 +1,4 @@
 extension ValueGrammar where Value == [NetworkEndpoint] {
-    /// At least one `address:port`.
-    static var endpoints: ValueGrammar {
-        ValueGrammar(
-            form: "list of address:port",
-            takesList: true,
-            parse: { raw throws(ValueProblem) in
-                try parseList(raw, emptyMeans: "write at least one address:port") {
-                    text throws(ValueProblem) in
-                    try parseEndpoint(text)
-                }
-            },
-            format: { $0.map(\.description).joined(separator: ",") }
-        )
-    }
-
     /// Addresses of name servers, port 53 unless given; the word `system` stands for none.
     static var nameServers: ValueGrammar {
         ValueGrammar(
@@ -47,7 +32,13 @@ extension ValueGrammar where Value == NetworkEndpoint? {
     /// One `address:port`, or `off`.
     static var endpointOrOff: ValueGrammar {
         .scalar("address:port, or off", format: { $0?.description ?? "off" }) { text throws(ValueProblem) in
-            text == "off" ? nil : try parseEndpoint(text)
+            if text == "off" { return nil }
+            if text.hasPrefix(unixPrefix) || text.hasPrefix("/") {
+                throw ValueProblem(
+                    "\(quoted(text)) is a Unix socket, which only listen takes; write something like 127.0.0.1:9128"
+                )
+            }
+            return try parseEndpoint(text)
         }
     }
 }
@@ -124,7 +115,7 @@ extension ValueGrammar where Value == ClosedRange<UInt16>? {
 }
 
 /// Parses every item, refuses an empty list and anything given twice.
-private func parseList<Item: Hashable>(
+func parseList<Item: Hashable>(
     _ raw: RawValue,
     emptyMeans right: String,
     _ parse: (String) throws(ValueProblem) -> Item
@@ -149,7 +140,7 @@ private func parseList<Item: Hashable>(
 }
 
 /// Parses `192.0.2.1:3128` or `[2001:db8::1]:3128`.
-private func parseEndpoint(_ text: String) throws(ValueProblem) -> NetworkEndpoint {
+func parseEndpoint(_ text: String) throws(ValueProblem) -> NetworkEndpoint {
     guard !text.isEmpty else { throw ValueProblem("has no value; write something like 127.0.0.1:3128") }
     if let address = NumericAddress(withoutBrackets(text)) {
         let example = NetworkEndpoint(address: address, port: 3128)

@@ -80,10 +80,14 @@ struct Fitting {
 
     /// Half of the ports from which this host's apps can reach the listeners: above it parked connections
     /// would be evicted for want of ports anyway, and the other half is what closing connections still
-    /// hold.
+    /// hold. Clients of Unix sockets take none, but count: an app chooses its listener as it likes.
     private var clientPortShare: Int {
-        max(1, facts.ephemeralPorts.count / 2) * max(1, settings.listen.count)
+        let listeners = networkListeners
+        return listeners == 0 ? .max : max(1, facts.ephemeralPorts.count / 2) * listeners
     }
+
+    /// Listeners whose clients take ports.
+    private var networkListeners: Int { settings.listen.count { $0.network != nil } }
 
     private mutating func fitPorts() {
         guard !refused.contains("upstream.source_addresses") else { return }
@@ -92,7 +96,8 @@ struct Fitting {
         let budget =
             HostFacts(descriptorLimit: 0, ephemeralPorts: ports ?? facts.ephemeralPorts).portBudget * sources
         settings.upstream.portBudget = budget
-        settings.client.ports = facts.ephemeralPorts.count * max(1, settings.listen.count)
+        let listeners = networkListeners
+        settings.client.ports = listeners == 0 ? .max : facts.ephemeralPorts.count * listeners
         let range =
             "\((ports ?? facts.ephemeralPorts).lowerBound)-\((ports ?? facts.ephemeralPorts).upperBound)"
         let from = sources > 1 ? " and \(sources) source addresses" : ""
@@ -145,7 +150,7 @@ struct Fitting {
         else {
             return
         }
-        if settings.listen.contains(admin) {
+        if settings.listen.contains(.network(admin)) {
             // Nobody gives way here: the operator has to say which of the two stays.
             let culprit = origins["admin"] == nil ? "listen" : "admin"
             let problem = "listen and admin are both \(admin); give them different ports, or write admin: off"

@@ -56,11 +56,18 @@ public enum SettingTable {
     // swift-format-ignore
     static let general: [Setting] = [
         Setting(
-            "listen", .endpoints, \.listen, default: "127.0.0.1:3128", reloadable: false,
+            "listen", .listenAddresses, \.listen, default: "127.0.0.1:3128", reloadable: false,
             """
             Addresses on which apps are served. Each address gives the apps of this host a range of ports \
             of its own, so a second one (127.0.0.2:3128) doubles what they can hold. Port 0 lets the \
-            kernel choose.
+            kernel choose. unix:/run/weir/proxy.sock is a Unix socket, whose clients hold no ports at all.
+            """
+        ),
+        Setting(
+            "listen_mode", .socketMode, \.listenMode, default: "0666", reloadable: false,
+            """
+            Permissions of the files of Unix sockets in listen. Who may write may connect; 0666 leaves it to \
+            the permissions of the directory.
             """
         ),
         Setting(

@@ -7,7 +7,9 @@ public import Basics
 /// repeats a default.
 public struct Settings: Sendable, Equatable {
     /// Addresses on which apps are served; never empty. Port 0 lets the kernel choose.
-    public var listen: [NetworkEndpoint] = []
+    public var listen: [ListenAddress] = []
+    /// Permissions of the files of Unix sockets.
+    public var listenMode: UInt32 = 0
     /// Address of the admin server, or nil where it is switched off.
     public var admin: NetworkEndpoint?
     /// Connections that apps open to weir.
@@ -46,7 +48,8 @@ public struct Settings: Sendable, Equatable {
         public var closeGrace = Interval.zero
         /// Most connections at once.
         public var maxConnections = AutomaticCount()
-        /// Ports from which this host's apps can reach the listening addresses: worked out, not set.
+        /// Ports from which this host's apps can reach the listening addresses: worked out, not set. `Int.max`
+        /// where all are Unix sockets, which take no ports.
         public var ports = 0
         /// Most parked connections of one owner; `Int.max` where unlimited.
         public var maxParkedPerOwner = 0

@@ -1,7 +1,7 @@
 public import Basics
 
 // JSON (RFC 8259) written member by member. Commas need no state: the last byte tells whether one is due, as
-// that of a string is always its quotation mark. Elements of arrays are objects.
+// that of a string is always its quotation mark. Elements of arrays are objects or texts.
 extension ByteBuffer {
     /// Opens an object: a member's value where `key` is given, else an element or the whole text.
     public mutating func beginObject(_ key: String? = nil) {
@@ -67,6 +67,12 @@ extension ByteBuffer {
         if let value { return member(key, value) }
         beginMember(key)
         append("null")
+    }
+
+    /// Adds a text as an element of an array.
+    mutating func element(_ value: String) {
+        if !isEmpty && span[count - 1] == UInt8(ascii: "\"") { append(",") }
+        appendJSONString(value.utf8.span)
     }
 
     /// Adds a member with a number of thousandths of either sign, as a fraction.

@@ -28,6 +28,8 @@ public struct OwnerLine: Sendable {
     /// Its address, where nothing better is known.
     public var address: String?
     public var processes: [Process] = []
+    /// Of the connections that it holds, those over Unix sockets.
+    public var portless = 0
 
     /// A line without names.
     public init(_ report: OwnerReport) { self.report = report }
@@ -41,8 +43,9 @@ public struct OwnerLine: Sendable {
         return worst
     }
 
-    /// Ports that it holds: one for each connection to weir, and one more for each tunnel beyond it.
-    public var ports: Int { report.held + destinations.reduce(0) { $0 + $1.tunnels } }
+    /// Ports that it holds: one for each connection to weir that is not over a Unix socket, and one more for
+    /// each tunnel beyond it.
+    public var ports: Int { max(0, report.held - portless) + destinations.reduce(0) { $0 + $1.tunnels } }
 
     /// What its developers have to change; nil where nothing is wrong.
     public var remedy: String? {

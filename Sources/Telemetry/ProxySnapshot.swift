@@ -96,6 +96,8 @@ public struct ProcessFigures: Sendable {
     public var version = ""
     /// The process id.
     public var processID = 0
+    /// Where apps are served: `127.0.0.1:3128`, `unix:/run/weir/proxy.sock`; empty when it accepts no more.
+    public var places: [String] = []
     /// When the process began to serve.
     public var startedAt = WallTime(seconds: 0, nanoseconds: 0)
     /// For how long it has served.

@@ -39,6 +39,9 @@ public enum StatusJSON {
         buffer.member("version", process.version)
         buffer.member("pid", process.processID)
         buffer.member("state", snapshot.isDraining ? "draining" : "running")
+        buffer.beginArray("listen")
+        for place in process.places { buffer.element(place) }
+        buffer.endArray()
         buffer.member("started_at", process.startedAt)
         buffer.member("uptime", process.uptime)
         buffer.beginObject("process")

@@ -112,7 +112,12 @@ private struct Option {
 
     static let all = [
         Option(name: "config", argument: "FILE", letter: "c", help: "settings file (also WEIR_CONFIG)"),
-        Option(name: "listen", argument: "ADDR:PORT", letter: nil, help: "serve apps here; may be repeated"),
+        Option(
+            name: "listen",
+            argument: "ADDR:PORT",
+            letter: nil,
+            help: "serve apps here, or unix:/PATH; repeatable"
+        ),
         Option(name: "admin", argument: "ADDR:PORT|off", letter: nil, help: "address of the admin server"),
         Option(name: "set", argument: "KEY=VALUE", letter: nil, help: "give any setting; may be repeated"),
         Option(name: "print", argument: nil, letter: nil, help: "check: show every setting and its source"),

@@ -91,7 +91,7 @@ final class DialerWorld {
             return nil
         }
         owned.append(descriptor)
-        return peer
+        return peer.endpoint
     }
 }
 

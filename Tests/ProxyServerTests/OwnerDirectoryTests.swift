@@ -67,7 +67,7 @@ struct OwnerDirectoryTests {
         let pending = world.directory.pendingCount
         #expect((1000...1100).contains(pending))
         var refused: ProcessSearch?
-        world.directory.findProcesses([1]) { refused = $0 }
+        world.directory.findProcesses(Holders(inodes: [1])) { refused = $0 }
         #expect(refused == nil, "told from inside the call")
         world.turn { refused != nil }
         #expect(refused == ProcessSearch(isComplete: false))
@@ -83,15 +83,21 @@ struct OwnerDirectoryTests {
         let world = try DirectoryWorld()
         var counts: [Int?] = []
         let owner = LocalOwner(uid: 1, cgroup: 7)
-        world.directory.countClients(of: owner, holding: [1, 2]) { counts.append($0) }
+        func count(_ owner: LocalOwner, _ holders: Holders) {
+            world.directory.countClients(of: owner, among: holders) { counts.append($0) }
+        }
+        count(owner, Holders(inodes: [1, 2]))
         #expect(counts.isEmpty, "told from inside the call")
-        world.directory.countClients(of: owner, holding: [1, 2000]) { counts.append($0) }
+        count(owner, Holders(inodes: [1, 2000]))
         let plain = LocalOwner(uid: 1, cgroup: nil)
-        world.directory.countClients(of: plain, holding: [2000]) { counts.append($0) }
-        world.turn { counts.count == 3 }
-        #expect(counts == [1, 7, nil] && world.directory.pendingCount == 0)
+        count(plain, Holders(inodes: [2000]))
+        // Over Unix sockets processes are known by number; this one holds a TCP socket, too.
+        count(owner, Holders(inodes: [1], pids: [1: 3, 5: 1, 6: 9]))
+        count(owner, Holders(pids: [5: 1, 6: 9], isWhole: false))
+        world.turn { counts.count == 5 }
+        #expect(counts == [1, 7, nil, 3, 7] && world.directory.pendingCount == 0)
         world.directory.close()
-        world.directory.countClients(of: owner, holding: [1]) { counts.append($0) }
+        world.directory.countClients(of: owner, among: Holders(inodes: [1])) { counts.append($0) }
         #expect(world.directory.pendingCount == 0)
     }
 
@@ -100,14 +106,14 @@ struct OwnerDirectoryTests {
         let world = try DirectoryWorld(isStuck: true)
         var isTold = false
         _ = world.directory.name(of: LocalOwner(uid: 1, cgroup: nil))
-        world.directory.findProcesses([1]) { _ in isTold = true }
+        world.directory.findProcesses(Holders(inodes: [1])) { _ in isTold = true }
         let started = world.loop.now
         world.directory.close()
         world.directory.close()
         #expect(world.loop.now.since(started) < .seconds(1))
         world.release()
         #expect(world.directory.name(of: LocalOwner(uid: 1, cgroup: nil)) == nil)
-        world.directory.findProcesses([1]) { _ in isTold = true }
+        world.directory.findProcesses(Holders(inodes: [1])) { _ in isTold = true }
         for _ in 0..<50 {
             world.loop.turn(waiting: false)
             usleep(1000)
@@ -151,7 +157,7 @@ struct OwnerDirectoryTests {
         directory.onNamed = { _, found in name = found }
         var search: ProcessSearch?
         _ = directory.name(of: owner)
-        directory.findProcesses([report.inode]) { search = $0 }
+        directory.findProcesses(Holders(inodes: [report.inode])) { search = $0 }
         var isOver = false
         let timer = LoopTimer(loop: loop) { isOver = true }
         timer.arm(at: loop.now + .seconds(20))
@@ -190,7 +196,8 @@ private final class DirectoryWorld {
                 return "user\(uid)"
             },
             groupPath: { $0 == 13 ? nil : "/system.slice/unit\($0).service" },
-            processes: { inodes in
+            processes: { holders in
+                let inodes = holders.inodes
                 let finding = ProcessFinding(pid: 1, command: "app", executable: nil, inodes: inodes)
                 // What is above a thousand is hidden.
                 return ProcessSearch(findings: inodes.contains { $0 > 1000 } ? [] : [finding])

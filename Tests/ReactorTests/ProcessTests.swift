@@ -20,7 +20,8 @@ extension ReactorSuite {
                 throw UnexpectedResult(what: "nothing to accept")
             }
             defer { for descriptor in [listener, accepted] { Sockets.close(descriptor) } }
-            let report = try #require(SocketDiagnostics().report(from: peer, to: endpoint))
+            let source = try #require(peer.endpoint)
+            let report = try #require(SocketDiagnostics().report(from: source, to: endpoint))
             #expect(report.uid == geteuid())
 
             // Without cgroup2 the kernel knows the root only; where no group could be made, it is our own.

@@ -51,7 +51,7 @@ extension ReactorSuite {
             guard case .accepted(let accepted, let peer) = Sockets.accept(listener) else {
                 throw UnexpectedResult(what: "nothing to accept")
             }
-            #expect(peer.address == source.address)
+            #expect(peer.endpoint?.address == source.address)
             #expect(Sockets.accept(listener) == .wouldBlock)
             for descriptor in [listener, socket, accepted] { Sockets.close(descriptor) }
 
@@ -201,7 +201,7 @@ extension ReactorSuite {
             guard case .accepted(let accepted, let peer) = Sockets.accept(listener) else {
                 throw UnexpectedResult(what: "nothing to accept")
             }
-            #expect(peer == Sockets.localEndpoint(socket))
+            #expect(peer.endpoint == Sockets.localEndpoint(socket))
             for descriptor in [listener, other, socket, accepted] { Sockets.close(descriptor) }
         }
     }

@@ -5,7 +5,8 @@ import Testing
 
 /// A value for each key that is not its default; the table of settings has to name exactly these keys.
 private let samples: [(key: String, value: String)] = [
-    ("listen", "127.0.0.2:3129"), ("admin", "off"), ("pseudonym", "front"), ("drain_timeout", "45s"),
+    ("listen", "127.0.0.2:3129"), ("listen_mode", "0660"), ("admin", "off"), ("pseudonym", "front"),
+    ("drain_timeout", "45s"),
     ("client.keep_alive", "off"), ("client.request_timeout", "20s"), ("client.header_timeout", "9s"),
     ("client.idle_timeout", "700ms"), ("client.close_grace", "500ms"), ("client.max_connections", "300"),
     ("client.max_parked_per_owner", "unlimited"), ("client.max_requests", "7"), ("client.max_age", "1h30m"),
@@ -93,6 +94,7 @@ struct EverySettingTests {
         let overrides = samples.map { ($0.key, $0.value) }
         let settings = try load(set: overrides).settings
         #expect(settings.listen.map(\.description) == ["127.0.0.2:3129"])
+        #expect(settings.listenMode == 0o660)
         #expect(settings.admin == nil)
         #expect(settings.pseudonym == "front")
         #expect(settings.client.minProgress == 1024 && settings.limits.chunkExtensions == 1024)

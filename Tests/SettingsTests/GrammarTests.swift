@@ -107,8 +107,8 @@ struct GrammarTests {
     func endpoints() throws {
         let loaded = try load(yaml: "listen: [127.0.0.1:3128, '[::1]:0', '0.0.0.0:80']\n")
         #expect(loaded.text(of: "listen") == "127.0.0.1:3128,[::1]:0,0.0.0.0:80")
-        #expect(loaded.settings.listen.map(\.address.isIPv6) == [false, true, false])
-        #expect(loaded.settings.listen.first?.address.bytes == [127, 0, 0, 1])
+        #expect(loaded.settings.listen.map(\.network?.address.isIPv6) == [false, true, false])
+        #expect(loaded.settings.listen.first?.network?.address.bytes == [127, 0, 0, 1])
         let servers = try load(set: [("dns.servers", "::1, [::1]:5353,192.0.2.1")]).settings.dns.servers
         #expect(servers.map(\.description) == ["[::1]:53", "[::1]:5353", "192.0.2.1:53"])
     }
@@ -120,7 +120,7 @@ struct GrammarTests {
         #expect(try load(yaml: "dns:\n  servers: []\n").settings.dns.servers.isEmpty)
         #expect(
             refusal(yaml: "listen: []\n") == [
-                "weir.yaml:1:9: listen: the list is empty; write at least one address:port"
+                "weir.yaml:1:9: listen: the list is empty; write at least one address:port or unix:/path"
             ]
         )
         let bad = "tunnel:\n  allowed_ports:\n    - 443\n    - https\n"
@@ -132,5 +132,76 @@ struct GrammarTests {
         let lines = refusal(set: [("log.level", "a\nb\u{1b}[31m" + String(repeating: "x", count: 500))])
         #expect(lines.count == 1)
         #expect(lines.allSatisfy { $0.count < 200 && !$0.contains("\n") && !$0.contains("\u{1b}") })
+    }
+}
+
+@Suite("Unix sockets in listen")
+struct ListenGrammarTests {
+    @Test("a Unix socket stands beside addresses, and is printed as it was written")
+    func accepted() throws {
+        let loaded = try load(yaml: "listen: [unix:/run/weir/proxy.sock, 127.0.0.1:3128]\n")
+        #expect(loaded.text(of: "listen") == "unix:/run/weir/proxy.sock,127.0.0.1:3128")
+        #expect(loaded.settings.listen.first == .unix(path: "/run/weir/proxy.sock"))
+        #expect(loaded.settings.listenMode == 0o666)
+        let longest = "unix:/" + String(repeating: "x", count: 106)
+        #expect(try load(set: [("listen", longest)]).text(of: "listen") == longest)
+        #expect(try load(environment: [("WEIR_LISTEN", "unix:/a,unix:/b")]).settings.listen.count == 2)
+    }
+
+    @Test(
+        "what is no path of a socket is refused, and told what is right",
+        arguments: [
+            ("unix:", "has no path; write something like unix:/run/weir/proxy.sock"),
+            ("unix:run/weir.sock", "is no absolute path"), ("unix:@weir", "is an abstract name"),
+            ("/run/weir.sock", "is a path; write unix:/run/weir.sock"),
+            (
+                "unix:/" + String(repeating: "x", count: 107),
+                "has a path of 108 bytes; a socket's may have at most 107"
+            ),
+            ("unix:/" + String(repeating: "é", count: 54), "has a path of 109 bytes"),
+            ("unix:/run/weir/", "is a directory"),
+            ("unix:/a b", "has a comma, a blank or a control character"),
+            ("unix:/a,unix:/a", "is in the list twice"),
+        ]
+    )
+    func refused(_ text: String, _ expected: String) {
+        let lines = refusal(set: [("listen", text)])
+        #expect(lines.count == 1)
+        #expect(lines.first?.contains(expected) == true, "\(lines)")
+    }
+
+    @Test("line and column of the very item are told, and the admin server takes no Unix socket")
+    func place() {
+        let lines = refusal(yaml: "listen:\n  - 127.0.0.1:1\n  - unix:x\n")
+        #expect(
+            lines.first?.hasPrefix("weir.yaml:3:5: listen: 'unix:x' is no absolute path") == true,
+            "\(lines)"
+        )
+        let admin = refusal(set: [("admin", "unix:/run/admin.sock")])
+        #expect(admin.first?.contains("is a Unix socket, which only listen takes") == true, "\(admin)")
+    }
+
+    @Test(
+        "permissions are octal, and let somebody connect",
+        arguments: ["9", "888", "0444", "1777", "-666", "rw"]
+    )
+    func badMode(_ text: String) {
+        #expect(refusal(set: [("listen_mode", text)]).first?.contains("such as 0660") == true)
+    }
+
+    @Test("permissions may be written with three digits or four")
+    func mode() throws {
+        #expect(try load(set: [("listen_mode", "600")]).text(of: "listen_mode") == "0600")
+        #expect(try load(yaml: "listen_mode: 0660\n").settings.listenMode == 0o660)
+    }
+
+    @Test("Unix sockets bring no ports, and without any other listener ports bound nothing")
+    func ports() throws {
+        let facts = HostFacts(descriptorLimit: 20_000, ephemeralPorts: 1...500)
+        let both = try load(set: [("listen", "127.0.0.1:1,unix:/a")], on: facts).settings
+        #expect(both.client.ports == 500 && both.client.maxConnections.count == 250)
+        let alone = try load(set: [("listen", "unix:/a,unix:/b")], on: facts).settings
+        #expect(alone.client.ports == .max)
+        #expect(alone.client.maxConnections.count == 20_000 - 64 - alone.upstream.maxConnections.count)
     }
 }

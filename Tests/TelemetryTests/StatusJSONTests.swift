@@ -21,7 +21,7 @@ struct StatusJSONTests {
     func golden() {
         let text = Fixture.text { StatusJSON.write(Fixture.snapshot(), to: &$0) }
         let expected = """
-            {"version":"0.1.0","pid":42,"state":"running","started_at":"2026-11-22T21:01:54.123Z",\
+            {"version":"0.1.0","pid":42,"state":"running","listen":[],"started_at":"2026-11-22T21:01:54.123Z",\
             "uptime":61.500000,"process":{"descriptors":17,"descriptor_limit":1024,"resident_bytes":8388608,\
             "processor_time":0.250000,"log_lines_dropped":0,"reloads":0,"reloads_refused":0},"clients":\
             {"total":4,"limit":4096,"fresh":0,"reading_head":0,"waiting":0,"exchanging":1,"parked":3,"unread":0,\

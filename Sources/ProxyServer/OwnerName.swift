@@ -49,7 +49,9 @@ struct OwnerSources: Sendable {
     /// are hidden, all that it has. Nil where neither can be seen.
     func clients(of owner: LocalOwner, among holders: Holders) -> Int? {
         let search = processes(holders)
-        guard holders.isWhole, let known = search.holders(of: holders.inodes) else { return population(owner) }
+        guard holders.isWhole, let known = search.holders(of: holders.inodes) else {
+            return population(owner)
+        }
         let counted = Set(search.findings.filter { !$0.inodes.isEmpty }.map(\.pid))
         return known + holders.pids.keys.count { !counted.contains($0) }
     }

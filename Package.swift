@@ -47,6 +47,7 @@ let package = Package(
         pureTarget("Dialling", ["Basics"]),
         pureTarget("ProxyCore", ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy"]),
         pureTarget("Telemetry", ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy", "ProxyCore"]),
+        pureTarget("Survey", ["Basics", "Dialling", "ClientPolicy", "Telemetry"]),
         .systemLibrary(name: "CLibevent", pkgConfig: "libevent_core", providers: [.apt(["libevent-dev"])]),
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CAres", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
@@ -74,7 +75,7 @@ let package = Package(
         .executableTarget(
             name: "weirctl",
             dependencies: [
-                "Basics", "Dialling", "Reactor",
+                "Basics", "Dialling", "ClientPolicy", "Telemetry", "Survey", "Reactor",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: common
@@ -111,7 +112,8 @@ let package = Package(
             ]
         ),
         tests("CommandLineTests", ["weir", "Settings"]),
-        tests("weirctlTests", ["weirctl", "Basics", "Dialling", "Reactor"]),
+        tests("SurveyTests", ["Survey", "ClientPolicy", "Dialling", "Telemetry", "Basics"]),
+        tests("weirctlTests", ["weirctl", "Survey", "ClientPolicy", "Telemetry", "Basics", "Dialling", "Reactor"]),
         tests("SimulationTests", ["ProxySimulation", "ProxyCore", "UpstreamPool", "ClientPolicy", "Basics"]),
         tests("FuzzTests", ["FuzzTargets"]),
         tests("StyleTests", []),

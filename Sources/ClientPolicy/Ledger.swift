@@ -154,7 +154,7 @@ public struct Ledger: Sendable {
 extension Ledger {
     /// Under the verdict, lets evidence itself stand for probes: for connections whose end cannot be
     /// announced, so that the cure does not hide what they do.
-    mutating func reconsider(_ conduct: Conduct) {
+    public mutating func reconsider(_ conduct: Conduct) {
         if verdict != .leaking { return }
         switch conduct {
         case .reused: noteProbe(isReused: true)

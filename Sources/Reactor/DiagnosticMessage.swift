@@ -1,3 +1,5 @@
+internal import Basics
+internal import CLibevent
 internal import CLinux
 internal import Dialling
 
@@ -9,7 +11,8 @@ extension weir_socket_request {
     /// - Parameters:
     ///   - family: of the sockets looked for.
     ///   - flags: `NLM_F_DUMP` for all sockets that fit; without it for the very one.
-    init(family: DiagnosticFamily, flags: Int32) {
+    ///   - activity: whether to tell what the sockets did, which doubles the answer.
+    init(family: DiagnosticFamily, flags: Int32, activity: Bool = false) {
         self.init()
         header.nlmsg_len = UInt32(MemoryLayout<weir_socket_request>.size)
         header.nlmsg_type = UInt16(SOCK_DIAG_BY_FAMILY)
@@ -17,8 +20,15 @@ extension weir_socket_request {
         body.sdiag_family = family.rawValue
         body.sdiag_protocol = 6
         body.idiag_states = .max
+        if activity { body.idiag_ext = 1 << UInt8(INET_DIAG_INFO - 1) }
         // Any socket: a cookie would ask for one that an earlier answer told of.
         body.id.idiag_cookie = (.max, .max)
+    }
+
+    /// Names the very socket, or any where there is no number.
+    mutating func setCookie(_ cookie: UInt64?) {
+        let cookie = cookie ?? .max
+        body.id.idiag_cookie = (UInt32(truncatingIfNeeded: cookie), UInt32(cookie >> 32))
     }
 
     /// Names both ends. IPv4-mapped addresses are asked for as IPv4: the kernel then finds sockets of either
@@ -97,10 +107,12 @@ enum DiagnosticMessage: Equatable {
         let report = SocketReport(
             uid: isHeld ? body.idiag_uid : nil,
             inode: UInt64(body.idiag_inode),
-            cgroup: cgroup(in: payload),
+            cgroup: attribute(INET_DIAG_CGROUP_ID, 8, in: payload).flatMap { payload.read(at: $0) },
             state: state,
             receiveQueue: Int(body.idiag_rqueue),
-            sendQueue: Int(body.idiag_wqueue)
+            sendQueue: Int(body.idiag_wqueue),
+            cookie: UInt64(id.idiag_cookie.1) << 32 | UInt64(id.idiag_cookie.0),
+            activity: state == .timeWait ? nil : activity(in: payload)
         )
         return .socket(
             from: endpoint(id.idiag_src, id.idiag_sport, family, id.idiag_if),
@@ -109,16 +121,38 @@ enum DiagnosticMessage: Equatable {
         )
     }
 
-    private static func cgroup(in payload: RawSpan) -> UInt64? {
+    private static func activity(in payload: RawSpan) -> SocketActivity? {
+        // Newer kernels tell more; older ones that tell less are not read.
+        let size = MemoryLayout<weir_tcp_info>.size
+        guard let offset = attribute(INET_DIAG_INFO, size, orMore: true, in: payload),
+            let info: weir_tcp_info = payload.read(at: offset)
+        else { return nil }
+        return SocketActivity(
+            sinceSent: .milliseconds(Int(info.since_data_sent)),
+            sinceReceived: .milliseconds(Int(info.since_data_received)),
+            bytesAcknowledged: info.bytes_acknowledged,
+            bytesReceived: info.bytes_received,
+            roundTrip: Interval(nanoseconds: Int64(info.round_trip) * 1000)
+        )
+    }
+
+    /// Where the content of the attribute begins; nil where there is none of that size.
+    private static func attribute(
+        _ type: Int,
+        _ size: Int,
+        orMore: Bool = false,
+        in payload: RawSpan
+    ) -> Int? {
         var offset = aligned(MemoryLayout<inet_diag_msg>.size)
         while let attribute: nlattr = payload.read(at: offset) {
             let length = Int(attribute.nla_len)
             guard length >= MemoryLayout<nlattr>.size, length <= payload.byteCount - offset else {
                 return nil
             }
-            if Int(attribute.nla_type) == INET_DIAG_CGROUP_ID {
-                guard length == MemoryLayout<nlattr>.size + 8 else { return nil }
-                return payload.read(at: offset + MemoryLayout<nlattr>.size)
+            if Int(attribute.nla_type) == type {
+                let content = length - MemoryLayout<nlattr>.size
+                guard content == size || orMore && content > size else { return nil }
+                return offset + MemoryLayout<nlattr>.size
             }
             offset += aligned(length)
         }

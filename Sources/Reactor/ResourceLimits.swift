@@ -58,4 +58,24 @@ public enum ResourceLimits {
         guard numbers.count == 2, numbers[0] <= numbers[1] else { return nil }
         return numbers[0]...numbers[1]
     }
+
+    /// Ports of that range that the kernel gives to nobody who does not ask for them by number
+    /// (`net.ipv4.ip_local_reserved_ports`).
+    public static func reservedPorts(in range: ClosedRange<UInt16>) -> Int {
+        guard let text = SmallFile.read("/proc/sys/net/ipv4/ip_local_reserved_ports", limit: 1 << 20) else {
+            return 0
+        }
+        return reservedPorts(in: range, text)
+    }
+
+    /// The same from the file's text: numbers and ranges, `8080,9000-9005`, in order and without overlap.
+    static func reservedPorts(in range: ClosedRange<UInt16>, _ text: String) -> Int {
+        text.split { $0 == "," || $0.isWhitespace }.reduce(0) { sum, part in
+            let ends = part.split(separator: "-").compactMap { UInt16($0) }
+            guard let first = ends.first, let last = ends.last, first <= last else { return sum }
+            let from = max(first, range.lowerBound)
+            let to = min(last, range.upperBound)
+            return from <= to ? sum + Int(to - from) + 1 : sum
+        }
+    }
 }

@@ -81,12 +81,15 @@ extension SocketDiagnostics {
     /// helper thread where it might be called often. It opens a socket of its own for it. What opens and
     /// closes meanwhile may be missed, or told twice.
     ///
-    /// - Parameter limit: sockets that fit, after which it ends.
+    /// - Parameters:
+    ///   - activity: whether reports tell what the sockets did, which makes it half as fast again.
+    ///   - limit: sockets that fit, after which it ends.
     /// - Returns: whether these were all.
     /// - Throws: `SystemError` where there is no descriptor to be had, or where the kernel refuses.
     @discardableResult
     public static func forEachTCP(
         _ filter: SocketFilter = SocketFilter(),
+        activity: Bool = false,
         limit: Int = 1_000_000,
         _ body: (_ from: Endpoint, _ to: Endpoint, SocketReport) -> Void
     ) throws(SystemError) -> Bool {
@@ -96,7 +99,7 @@ extension SocketDiagnostics {
         for family in DiagnosticFamily.allCases {
             // A listing that is given up halfway leaves its rest with the socket, so each has its own.
             let socket = try DiagnosticSocket()
-            var request = weir_socket_request(family: family, flags: NLM_F_DUMP)
+            var request = weir_socket_request(family: family, flags: NLM_F_DUMP, activity: activity)
             filter.apply(to: &request)
             let refusal = socket.send(&request)
             if refusal != 0 { throw SystemError("list sockets", code: refusal) }
@@ -138,7 +141,7 @@ extension SocketDiagnostics {
         return (nil, false)
     }
 
-    /// Counts the TCP sockets that fit, by state; see ``forEachTCP(_:limit:_:)``.
+    /// Counts the TCP sockets that fit, by state; see ``forEachTCP(_:activity:limit:_:)``.
     public static func countTCP(_ filter: SocketFilter = SocketFilter()) throws(SystemError) -> TCPStateCounts
     {
         var counts = TCPStateCounts()

@@ -1,6 +1,7 @@
 internal import CLinux
 public import Dialling
 internal import Glibc
+internal import Glibc
 
 /// Asks the kernel who holds the far end of a connection and how it stands with it, where that end is on this
 /// host and in this network namespace.
@@ -8,20 +9,24 @@ internal import Glibc
 /// One socket and one buffer, so for one thread at a time. A question takes two system calls and no memory.
 public final class SocketDiagnostics {
     private let socket: DiagnosticSocket
-    private var request = weir_socket_request(family: .v4, flags: 0)
+    private var request: weir_socket_request
     private let buffer = UnsafeMutableRawBufferPointer.allocate(
         byteCount: SocketDiagnostics.room,
         alignment: 8
     )
 
-    /// An answer is about 130 bytes, an error repeats the question.
+    /// An answer is about 130 bytes, twice that and more with what the socket did; an error repeats the question.
     private static let room = 1024
     /// How many answers to former questions are passed over at most.
     private static let patience = 8
 
+    /// - Parameter activity: whether reports tell what the sockets did.
     /// - Throws: `SystemError` where there is no descriptor to be had, or where the kernel or a sandbox has
     ///   no such sockets (EAFNOSUPPORT, EPROTONOSUPPORT, EPERM).
-    public init() throws(SystemError) { socket = try DiagnosticSocket() }
+    public init(activity: Bool = false) throws(SystemError) {
+        request = weir_socket_request(family: .v4, flags: 0, activity: activity)
+        socket = try DiagnosticSocket()
+    }
 
     deinit { buffer.deallocate() }
 
@@ -35,6 +40,13 @@ public final class SocketDiagnostics {
     /// - Returns: nil where this host has no such socket (a client elsewhere, or in another network namespace;
     ///   one bound to an interface), or where the kernel refuses to tell.
     public func report(from: Endpoint, to: Endpoint) -> SocketReport? {
+        report(from: from, to: to, cookie: nil)
+    }
+
+    /// The same, for the very socket that an earlier report told of (``SocketReport/cookie``), not one that
+    /// has its ends by now.
+    public func report(from: Endpoint, to: Endpoint, cookie: UInt64?) -> SocketReport? {
+        request.setCookie(cookie)
         if !ask(from: from, to: to) { return nil }
         for _ in 0..<SocketDiagnostics.patience {
             switch socket.receive(into: buffer) {
@@ -50,6 +62,34 @@ public final class SocketDiagnostics {
             }
         }
         return nil
+    }
+
+    /// Ends a connection of this host's as ABORT does (RFC 9293 §3.10.5): the far end gets RST, whoever holds
+    /// the socket gets ECONNABORTED, and the port is free at once. Takes CAP_NET_ADMIN.
+    ///
+    /// - Parameter cookie: the socket's ``SocketReport/cookie``: another one with the same ends is left alone.
+    /// - Returns: 0; ENOENT or ESTALE where that socket is gone; EPERM without the privilege; EOPNOTSUPP where
+    ///   the kernel was built without it (CONFIG_INET_DIAG_DESTROY).
+    public func destroy(from: Endpoint, to: Endpoint, cookie: UInt64) -> Int32 {
+        request.setCookie(cookie)
+        request.header.nlmsg_type = UInt16(SOCK_DESTROY)
+        request.header.nlmsg_flags = UInt16(NLM_F_REQUEST | NLM_F_ACK)
+        defer {
+            request.header.nlmsg_type = UInt16(SOCK_DIAG_BY_FAMILY)
+            request.header.nlmsg_flags = UInt16(NLM_F_REQUEST)
+        }
+        if !ask(from: from, to: to) { return EAGAIN }
+        for _ in 0..<SocketDiagnostics.patience {
+            switch socket.receive(into: buffer) {
+            case .bytes(let count):
+                guard let message = answer(count) else { continue }
+                guard case .end(let code) = message else { return EPROTO }
+                return code
+            case .lost: continue
+            case .nothing: return EAGAIN
+            }
+        }
+        return EAGAIN
     }
 
     /// Sends the question; false where nobody took it.

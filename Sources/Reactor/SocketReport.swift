@@ -1,3 +1,5 @@
+public import Basics
+
 /// A state of TCP, by the kernel's number.
 public enum TCPState: UInt8, CaseIterable, Hashable, Sendable {
     case established = 1
@@ -6,6 +8,36 @@ public enum TCPState: UInt8, CaseIterable, Hashable, Sendable {
     case newSynReceived
     /// Bound to a port, and neither connected nor listening (Linux 6.8 and later).
     case bound
+}
+
+/// What a socket did and when, from the kernel's `tcp_info`.
+public struct SocketActivity: Hashable, Sendable {
+    /// Time since data was last sent, retransmissions included, in steps of the kernel's tick (1 to 10 ms);
+    /// since the connection was opened where none was.
+    public var sinceSent: Interval
+    /// Time since data last came, likewise. A FIN is no data.
+    public var sinceReceived: Interval
+    /// Bytes that the far end acknowledged; the SYN is one.
+    public var bytesAcknowledged: UInt64
+    /// Bytes that came.
+    public var bytesReceived: UInt64
+    /// The smoothed round trip.
+    public var roundTrip: Interval
+
+    /// Puts together what was done and when.
+    public init(
+        sinceSent: Interval,
+        sinceReceived: Interval,
+        bytesAcknowledged: UInt64,
+        bytesReceived: UInt64,
+        roundTrip: Interval
+    ) {
+        self.sinceSent = sinceSent
+        self.sinceReceived = sinceReceived
+        self.bytesAcknowledged = bytesAcknowledged
+        self.bytesReceived = bytesReceived
+        self.roundTrip = roundTrip
+    }
 }
 
 /// What the kernel tells of a TCP socket of this host's, whoever has it open.
@@ -25,4 +57,8 @@ public struct SocketReport: Hashable, Sendable {
     public var receiveQueue: Int
     /// Bytes written that the far end has not acknowledged; of a listener, its backlog.
     public var sendQueue: Int
+    /// The socket's own number: no other socket gets it until the machine starts anew. 0 where none was told.
+    public var cookie: UInt64
+    /// What it did, where that was asked for and the state has it: not for TIME_WAIT.
+    public var activity: SocketActivity?
 }

@@ -24,4 +24,21 @@ public enum UserNames {
             }
         }
     }
+
+    /// The number of a user by name, or by the number itself; nil where there is no such user.
+    public static func uid(of name: String) -> UInt32? {
+        if let number = UInt32(name) { return number }
+        var room = [CChar](repeating: 0, count: 1024)
+        while true {
+            var record = passwd()
+            var found: UnsafeMutablePointer<passwd>?
+            let code = getpwnam_r(name, &record, &room, room.count, &found)
+            if code == EINTR { continue }
+            if code == ERANGE && room.count < maxRoom {
+                room = [CChar](repeating: 0, count: room.count * 4)
+                continue
+            }
+            return found.map { _ in record.pw_uid }
+        }
+    }
 }

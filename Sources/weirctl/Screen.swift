@@ -33,9 +33,11 @@ struct Screen {
 
     /// The size of the terminal's window, where it is known.
     private static func size() -> (rows: Int, columns: Int)? {
-        var window = winsize()
+        // struct winsize: rows, columns, and two members that nobody fills. Which module has the type differs
+        // with what else is imported.
+        var window = [UInt16](repeating: 0, count: 4)
         guard ioctl(StandardStream.output.rawValue, UInt(TIOCGWINSZ), &window) == 0 else { return nil }
-        return (Int(window.ws_row), Int(window.ws_col))
+        return (Int(window[0]), Int(window[1]))
     }
 }
 

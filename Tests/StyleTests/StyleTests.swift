@@ -15,6 +15,7 @@ struct StyleTests {
         "Dialling": ["Basics"],
         "ProxyCore": ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy"],
         "Telemetry": ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy", "ProxyCore"],
+        "Survey": ["Basics", "Dialling", "ClientPolicy", "Telemetry"],
     ]
 
     @Test("the source tree was found")

@@ -113,7 +113,10 @@ let package = Package(
         ),
         tests("CommandLineTests", ["weir", "Settings"]),
         tests("SurveyTests", ["Survey", "ClientPolicy", "Dialling", "Telemetry", "Basics"]),
-        tests("weirctlTests", ["weirctl", "Survey", "ClientPolicy", "Telemetry", "Basics", "Dialling", "Reactor"]),
+        tests(
+            "weirctlTests",
+            ["weirctl", "Survey", "ClientPolicy", "Telemetry", "Basics", "Dialling", "Reactor"]
+        ),
         tests("SimulationTests", ["ProxySimulation", "ProxyCore", "UpstreamPool", "ClientPolicy", "Basics"]),
         tests("FuzzTests", ["FuzzTargets"]),
         tests("StyleTests", []),

@@ -27,4 +27,5 @@ struct weir_tcp_info {
     uint64_t pacing_rate, max_pacing_rate, bytes_acknowledged, bytes_received;
     uint32_t segments_out, segments_in;
     uint32_t unsent_bytes;
+    uint32_t min_round_trip, data_segments_in, data_segments_out;
 };

@@ -132,6 +132,7 @@ enum DiagnosticMessage: Equatable {
             sinceReceived: .milliseconds(Int(info.since_data_received)),
             bytesAcknowledged: info.bytes_acknowledged,
             bytesReceived: info.bytes_received,
+            segmentsSent: info.data_segments_out,
             roundTrip: Interval(nanoseconds: Int64(info.round_trip) * 1000)
         )
     }

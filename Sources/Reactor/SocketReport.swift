@@ -21,6 +21,8 @@ public struct SocketActivity: Hashable, Sendable {
     public var bytesAcknowledged: UInt64
     /// Bytes that came.
     public var bytesReceived: UInt64
+    /// Segments with data that were sent, retransmissions included.
+    public var segmentsSent: UInt32
     /// The smoothed round trip.
     public var roundTrip: Interval
 
@@ -30,12 +32,14 @@ public struct SocketActivity: Hashable, Sendable {
         sinceReceived: Interval,
         bytesAcknowledged: UInt64,
         bytesReceived: UInt64,
+        segmentsSent: UInt32,
         roundTrip: Interval
     ) {
         self.sinceSent = sinceSent
         self.sinceReceived = sinceReceived
         self.bytesAcknowledged = bytesAcknowledged
         self.bytesReceived = bytesReceived
+        self.segmentsSent = segmentsSent
         self.roundTrip = roundTrip
     }
 }

@@ -55,6 +55,8 @@ public struct ObservedConnection: Hashable, Sendable {
     public var bytesSent: UInt64 = 0
     /// Bytes that came.
     public var bytesReceived: UInt64 = 0
+    /// Segments with data that the app sent.
+    public var segmentsSent: UInt32 = 0
     /// The time that a segment takes there and its acknowledgement back.
     public var roundTrip = Interval.zero
 
@@ -93,6 +95,9 @@ public struct ObservedConnection: Hashable, Sendable {
         case .opening, .closing, .timeWait: false
         }
     }
+
+    /// Whether the app sent no more than one exchange takes, a TLS handshake before it included.
+    public var isShort: Bool { segmentsSent <= 4 }
 
     /// Whether the last bytes came so soon after the app's that they need not be an answer: under TLS the
     /// far end's session tickets answer the handshake, behind which a request may have gone out already.

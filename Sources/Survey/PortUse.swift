@@ -26,6 +26,9 @@ public struct PortUse: Sendable {
         public var timeWait = 0
         /// Ports whose connection the far end has closed and the app has not.
         public var peerClosed = 0
+
+        /// None.
+        public init() {}
     }
 
     /// Ports that there are for each pair; at least 1.

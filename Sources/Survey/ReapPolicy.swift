@@ -19,6 +19,8 @@ public struct ReapPolicy {
     static let idleEvidence = Interval.seconds(1)
     /// Looks between which a connection both sent and received that prove it live.
     static let busyLooks = 3
+    /// More segments sent than one exchange takes, where it was opened before the first look.
+    static let manySegments: UInt32 = 8
     /// Groups without a connection that are remembered.
     static let maxAbsent = 1024
 
@@ -111,6 +113,9 @@ public struct ReapPolicy {
                 isOld: lastLook == nil,
                 last: connection
             )
+            // Nobody watched it, but one exchange does not take so many segments: a connection of a database's
+            // pool.
+            entry.isProven = entry.isOld && connection.segmentsSent > ReapPolicy.manySegments
             if connection.phase == .peerClosed { entry.peerClosedSince = now }
             watched[connection.id] = entry
             return

@@ -44,6 +44,14 @@ public struct ReapDecision: Hashable, Sendable {
     /// Whether its owner is called leaking.
     public var isLeak: Bool
 
+    /// Puts a decision together.
+    public init(connection: ObservedConnection, group: ReapGroup, limit: Interval, isLeak: Bool) {
+        self.connection = connection
+        self.group = group
+        self.limit = limit
+        self.isLeak = isLeak
+    }
+
     /// Whether a second look, right before it is closed, shows the same: nothing came or went or waits, and it
     /// lies idle as long and longer.
     public func holds(for now: ObservedConnection) -> Bool {
@@ -65,6 +73,23 @@ public struct ReapVerdict: Hashable, Sendable {
     /// Connections that it holds, and those that lie idle.
     public var held: Int
     public var idle: Int
+
+    /// Puts a change together.
+    public init(
+        group: ReapGroup,
+        former: Verdict,
+        verdict: Verdict,
+        evidence: Int,
+        held: Int,
+        idle: Int
+    ) {
+        self.group = group
+        self.former = former
+        self.verdict = verdict
+        self.evidence = evidence
+        self.held = held
+        self.idle = idle
+    }
 }
 
 /// How it stands with a group.

@@ -8,8 +8,10 @@ import Survey
 struct HostLook {
     /// Connections that this host dialled.
     var dialled: [ObservedConnection] = []
-    /// Connections that it accepted: own end and far end.
-    var accepted: [(from: Endpoint, to: Endpoint)] = []
+    /// Where it accepted connections, by their far end. Connections to several destinations may share one.
+    private var acceptedFrom: [Endpoint: Set<Endpoint>] = [:]
+    /// Where it dialled from those.
+    private var dialledFrom: [Endpoint: Set<Endpoint>] = [:]
     /// Where somebody listens.
     var listeners: DialledConnections
     /// Use of ports by what was dialled.
@@ -28,8 +30,8 @@ struct HostLook {
 
     /// Takes a look.
     ///
-    /// - Parameter keepsAccepted: whether `accepted` is wanted.
-    static func take(keepsAccepted: Bool = false) throws(SystemError) -> HostLook {
+    /// - Parameter findsRedirected: whether ``isRedirected(_:)`` is going to be asked.
+    static func take(findsRedirected: Bool = false) throws(SystemError) -> HostLook {
         let before = ThreadClock.now()
         let range = ResourceLimits.ephemeralPorts() ?? 32_768...60_999
         let ports = PortUse(range: range, reserved: ResourceLimits.reservedPorts(in: range))
@@ -51,12 +53,22 @@ struct HostLook {
             if look.listeners.isDialled(from: connection.from) {
                 look.dialled.append(connection)
                 look.ports.add(connection)
-            } else if keepsAccepted {
-                look.accepted.append((connection.from, connection.to))
+                if findsRedirected { look.dialledFrom[connection.from, default: []].insert(connection.to) }
+            } else if findsRedirected {
+                look.acceptedFrom[connection.to, default: []].insert(connection.from)
             }
         }
         look.cost = Interval(nanoseconds: ThreadClock.now() - before)
         return look
+    }
+
+    /// Whether a connection came to a listener of this host though it was dialled to somewhere else: the
+    /// kernel led it there.
+    func isRedirected(_ connection: ObservedConnection) -> Bool {
+        guard let accepted = acceptedFrom[connection.from], !accepted.contains(connection.to) else {
+            return false
+        }
+        return !accepted.subtracting(dialledFrom[connection.from] ?? []).isEmpty
     }
 }
 
@@ -83,6 +95,7 @@ extension ObservedConnection {
             sinceReceived = activity.sinceReceived
             bytesSent = activity.bytesAcknowledged
             bytesReceived = activity.bytesReceived
+            segmentsSent = activity.segmentsSent
             roundTrip = activity.roundTrip
         }
     }

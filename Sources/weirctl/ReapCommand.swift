@@ -33,7 +33,10 @@ struct ReapCommand: ParsableCommand {
     )
 
     @Option(
-        help: ArgumentHelp("A systemd unit, and all below its control group; may be repeated.", valueName: "name")
+        help: ArgumentHelp(
+            "A systemd unit, and all below its control group; may be repeated.",
+            valueName: "name"
+        )
     )
     var unit: [String] = []
 
@@ -61,12 +64,18 @@ struct ReapCommand: ParsableCommand {
     var once = false
 
     @Option(
-        help: ArgumentHelp("Longest pause between two looks; 250ms while connections grow.", valueName: "time")
+        help: ArgumentHelp(
+            "Longest pause between two looks; 250ms while connections grow.",
+            valueName: "time"
+        )
     )
     var interval = TimeSpan(seconds: 1)
 
     @Option(
-        help: ArgumentHelp("How long a connection may lie idle where its owner does not leak.", valueName: "time")
+        help: ArgumentHelp(
+            "How long a connection may lie idle where its owner does not leak.",
+            valueName: "time"
+        )
     )
     var idleTimeout = TimeSpan(seconds: 60)
 
@@ -97,7 +106,9 @@ struct ReapCommand: ParsableCommand {
             throw ValidationError("'\(name)' is no unit's name, such as payments.service")
         }
         for path in cgroup where !path.hasPrefix("/") {
-            throw ValidationError("'\(path)' is no control group's path, such as /system.slice/payments.service")
+            throw ValidationError(
+                "'\(path)' is no control group's path, such as /system.slice/payments.service"
+            )
         }
         if !(0...1_000_000).contains(maxIdle) {
             throw ValidationError("--max-idle takes 0 to 1000000, not \(maxIdle)")

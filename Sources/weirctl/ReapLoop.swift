@@ -50,7 +50,8 @@ struct ReapLoop {
     /// would have been.
     mutating func run() throws -> Int {
         var termination = Termination()
-        let mode = diagnostics == nil ? "dry run, nothing is closed (--enforce closes)" : "closing what is leaked"
+        let mode =
+            diagnostics == nil ? "dry run, nothing is closed (--enforce closes)" : "closing what is leaked"
         guard say("watching \(owners.description): \(mode)") else { return 0 }
         let notifier = ServiceNotifier()
         notifier?.ready(status: "watching \(owners.description)")
@@ -61,7 +62,9 @@ struct ReapLoop {
             if !isRead || isOnce { break }
             let cost = Interval(nanoseconds: look.cost.nanoseconds + ThreadClock.now() - started)
             let isPressed = policy.reports().contains { report in
-                look.dialled.contains { $0.to == report.group.destination && look.ports.isPressed(PortUse.Pair($0)) }
+                look.dialled.contains {
+                    $0.to == report.group.destination && look.ports.isPressed(PortUse.Pair($0))
+                }
             }
             let pause = pace.next(
                 held: policy.held,
@@ -92,7 +95,9 @@ struct ReapLoop {
             }
         }
         if owners.needGroups, !look.tellsGroups, look.dialled.contains(where: { $0.owner != nil }) {
-            throw AdminError("this kernel tells no control groups of sockets (Linux 5.8 does); choose with --uid")
+            throw AdminError(
+                "this kernel tells no control groups of sockets (Linux 5.8 does); choose with --uid"
+            )
         }
         if !look.isWhole && !toldCut {
             toldCut = true
@@ -149,7 +154,9 @@ struct ReapLoop {
         case ENOENT, ESTALE, EAGAIN: return false
         case EPERM: throw ReapCommand.lackOfPrivilege
         case EOPNOTSUPP:
-            throw AdminError("this kernel cannot close connections of others (CONFIG_INET_DIAG_DESTROY is off)")
+            throw AdminError(
+                "this kernel cannot close connections of others (CONFIG_INET_DIAG_DESTROY is off)"
+            )
         case let code: throw SystemError("close \(seen.from) -> \(seen.to)", code: code)
         }
     }

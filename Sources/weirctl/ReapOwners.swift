@@ -25,7 +25,7 @@ struct ReapOwners {
     /// - Throws: `ValidationError` where a user is unknown; `AdminError` where this system cannot tell owners
     ///   apart as it was asked to.
     init(units: [String], users: [String], paths: [String], all: Bool, groups: ControlGroups?) throws {
-        self.units = units.map { $0.contains(".") ? $0 : $0 + ".service" }
+        self.units = units.map(ReapOwners.fullName)
         self.paths = paths
         self.all = all
         self.groups = groups
@@ -43,6 +43,14 @@ struct ReapOwners {
                     + "units; choose with --uid instead"
             )
         }
+    }
+
+    /// Kinds of units that have processes.
+    private static let kinds = [".service", ".scope", ".slice", ".socket", ".mount", ".swap"]
+
+    /// A unit's name as systemctl(1) takes it: without a kind it is a service.
+    static func fullName(_ unit: String) -> String {
+        kinds.contains { unit.hasSuffix($0) } ? unit : unit + ".service"
     }
 
     /// Searches the tree where it is time to.

@@ -16,7 +16,8 @@ enum ReapText {
         let whom = "\(owner) to \(change.group.destination)"
         switch change.verdict {
         case .leaking:
-            return "leaking: \(whom): \(change.evidence) of its last 32 connections were left lying while others "
+            return
+                "leaking: \(whom): \(change.evidence) of its last 32 connections were left lying while others "
                 + "lay idle; holds \(change.held), \(change.idle) idle"
         case .churning:
             return "churning: \(whom): closes each connection after one exchange; harmless, but a waste"

@@ -6,6 +6,6 @@ struct Weirctl: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "weirctl",
         abstract: "Looks at a running weir.",
-        subcommands: [StatusCommand.self, LeaksCommand.self, ReapCommand.self]
+        subcommands: [StatusCommand.self, LeaksCommand.self, ReapCommand.self, DoctorCommand.self]
     )
 }

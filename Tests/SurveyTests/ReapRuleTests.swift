@@ -16,7 +16,8 @@ struct ReapRuleTests {
         init(_ count: Int) {
             func make(_ id: UInt64) -> ObservedConnection {
                 Timeline(kind: "", opened: 0, events: [(0, .sent(90)), (0, .received(120))])
-                    .look(id: id, at: 0) ?? ObservedConnection(
+                    .look(id: id, at: 0)
+                    ?? ObservedConnection(
                         id: id,
                         owner: nil,
                         from: Timeline.origin,
@@ -74,6 +75,15 @@ struct ReapRuleTests {
         #expect(trusting.look(after: 3600, hasSpecial: false).count == 4)
     }
 
+    @Test("what was there before and has sent more than one exchange takes is not touched")
+    func poolBeforeFirstLook() {
+        var scene = Scene(12)
+        for index in 0..<10 { scene.others[index].segmentsSent = 9 }
+        #expect(scene.look(after: 0, hasSpecial: false).isEmpty)
+        #expect(scene.look(after: 3600, hasSpecial: false).isEmpty)
+        #expect(scene.policy.reports().first?.proven == 10)
+    }
+
     /// The special connection enters last and differs only in what `alter` does to it.
     private func isCut(_ alter: (inout ObservedConnection) -> Void) -> Bool {
         var scene = Scene(30)
@@ -93,7 +103,11 @@ struct ReapRuleTests {
     func queues() {
         #expect(!isCut { $0.unread = 1 })
         #expect(!isCut { $0.unsent = 1 })
-        #expect(!isCut { $0.unread = 1; $0.phase = .peerClosed })
+        #expect(
+            !isCut {
+                $0.unread = 1; $0.phase = .peerClosed
+            }
+        )
     }
 
     @Test("never one that awaits an answer")
@@ -108,7 +122,11 @@ struct ReapRuleTests {
             #expect(isCut { $0.phase = phase } == (phase == .established || phase == .peerClosed), "\(phase)")
         }
         // No answer can come any more.
-        #expect(isCut { $0.phase = .peerClosed; $0.sinceReceived = .seconds(5) })
+        #expect(
+            isCut {
+                $0.phase = .peerClosed; $0.sinceReceived = .seconds(5)
+            }
+        )
         #expect(!isCut { $0.owner = nil })
     }
 

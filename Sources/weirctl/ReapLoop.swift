@@ -27,6 +27,8 @@ struct ReapLoop {
     private var spared = 0
     private var closed = 0
     private var toldCut = false
+    /// Where from and whereto connections are watched.
+    private var pairs: Set<PortUse.Pair> = []
 
     init(
         owners: ReapOwners,
@@ -61,11 +63,7 @@ struct ReapLoop {
             let isRead = try act(on: look)
             if !isRead || isOnce { break }
             let cost = Interval(nanoseconds: look.cost.nanoseconds + ThreadClock.now() - started)
-            let isPressed = policy.reports().contains { report in
-                look.dialled.contains {
-                    $0.to == report.group.destination && look.ports.isPressed(PortUse.Pair($0))
-                }
-            }
+            let isPressed = pairs.contains { look.ports.isPressed($0) }
             let pause = pace.next(
                 held: policy.held,
                 isLeaking: policy.isLeaking,
@@ -104,6 +102,7 @@ struct ReapLoop {
             say("there are more sockets than are looked at; some are not watched")
         }
         let watched = look.dialled.filter { $0.owner.map(owners.include) ?? false }
+        pairs = Set(watched.map { PortUse.Pair($0) })
         let decisions = policy.observe(watched, ports: look.ports, now: look.time)
         for change in policy.changes {
             say(ReapText.verdict(change, owner: names.name(of: change.group.owner)))

@@ -19,7 +19,7 @@ import weirprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 #: Longest first, so that the last to finish is not the last to start.
-SLOW_FIRST = ["Collateral", "DeadFlow", "Leak"]
+SLOW_FIRST = ["Collateral", "Reap", "DeadFlow", "Leak"]
 #: These take whole cores. Beside them a TLS handshake of the leak tests lasts seconds, so they run by
 #: themselves, at the end.
 GREEDY = re.compile("Streaming|Backpressure|Parked|Greedy")

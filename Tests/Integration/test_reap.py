@@ -22,7 +22,7 @@ from weirprocess import NotifySocket
 LONG = os.environ.get("WEIR_TEST_LONG") == "1"
 SCALE = 1 if LONG else 6
 THINGS = ("slow", "events", "keepalive")
-NOBODY = 61004
+LEAKER, NOBODY = 61001, 61004
 #: How many idle connections are kept by owner and destination.
 BUDGET = 8
 
@@ -153,6 +153,22 @@ class ReapCommandTests(ReapTestCase):
                                    "--cgroup", group.path).returncode == 0
                        and len(self.held(lab, "http")) == 30 + BUDGET, 5, "22 of one are closed", interval=0.3)
             lab.stop()
+
+    def test_a_user_is_chosen_and_one_capability_is_enough(self):
+        """As weir-reap@.service runs it: another user, with CAP_NET_ADMIN and nothing else."""
+        with self.running() as (lab, group):
+            command = [os.path.join(leaklab.PROGRAMS, "leaky"), "-url", leaklab.url("http"), "-n", "30",
+                       "-rate", "200", "-hold", "-uid", str(LEAKER)]
+            for argv in (command, [*command[:-1], str(LEAKER + 1)]):
+                lab.spawn(argv, lab.environment(), group).stdout.readline()
+
+            def closed():
+                done = run(lab.namespace, "reap", "--enforce", "--once", "--idle-timeout", "200ms", "--uid",
+                           str(LEAKER), user=NOBODY, capability="net_admin")
+                self.assertEqual((done.returncode, done.stderr), (0, ""), done)
+                return len(self.held(lab, "http")) == 30 + BUDGET
+
+            eventually(closed, 5, "22 of one user's are closed")
 
     def test_a_unit_that_does_not_run_is_waited_for(self):
         with leaklab.Lab(False) as lab:

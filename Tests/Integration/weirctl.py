@@ -14,16 +14,19 @@ def path():
     return os.path.join(os.path.dirname(binary()), "weirctl")
 
 
-def run(namespace, *arguments, user=None, environment=None):
-    """Runs it to its end inside `namespace`: a CompletedProcess with text. With `user` it has no privilege."""
-    command = namespace.command(*_as_user(user), path(), *arguments)
+def run(namespace, *arguments, user=None, capability=None, environment=None):
+    """Runs it to its end inside `namespace`: a CompletedProcess with text. With `user` it has no privilege but
+    the one named, such as net_admin."""
+    command = namespace.command(*_as_user(user, capability), path(), *arguments)
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=environment)
 
 
-def _as_user(user):
+def _as_user(user, capability=None):
     if user is None:
         return []
-    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--inh-caps=-all", "--"]
+    kept = [f"--inh-caps=-all,+{capability}", f"--ambient-caps=-all,+{capability}",
+            f"--bounding-set=-all,+{capability}"] if capability else ["--inh-caps=-all"]
+    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *kept, "--"]
 
 
 class Weirctl:

@@ -49,6 +49,8 @@ public struct ReapPolicy {
         var report: ReapGroupReport
         /// What connections had received before an answer came late (``ReapPolicy/mayBeWaiting(_:_:)``).
         var lateLevels: [UInt64] = []
+        /// What they have received once their answer came.
+        var floor = AnswerFloor()
         /// The look that last saw a connection of it.
         var look: UInt64 = 0
     }
@@ -276,13 +278,27 @@ public struct ReapPolicy {
             if idle >= limit { due.append((entry, limit)) }
         }
         if due.isEmpty { return [] }
-        let kept = IdleBudget(suspects, limits.maxIdle).kept
+        let spared = ReapPolicy.belowFloor(suspects, group.floor)
+        let kept = IdleBudget(suspects.filter { !spared.contains($0.last.id) }, limits.maxIdle).kept
+            .union(spared)
         due.removeAll { kept.contains($0.entry.last.id) }
         groups[key]?.report.reaped += due.count
         return due.map { entry, limit in
             watched[entry.last.id]?.isDecided = true
+            groups[key]?.floor.note(entry.last.bytesReceived)
             return ReapDecision(connection: entry.last, group: key, limit: limit, isLeak: isLeak)
         }
+    }
+
+    /// Those that have received less than their kind, so that their answer may be still to come; those that
+    /// have been there longest, where they are too many.
+    private static func belowFloor(_ suspects: [Watched], _ floor: AnswerFloor) -> Set<UInt64> {
+        let level = floor.level(among: suspects.lazy.map(\.last.bytesReceived))
+        let below = suspects.filter {
+            $0.last.bytesReceived < level && $0.last.phase == .established && $0.last.isAnswerUnsure
+        }
+        let oldest = below.sorted { $0.firstSeen < $1.firstSeen }.prefix(AnswerFloor.mostSpared)
+        return Set(oldest.map(\.last.id))
     }
 
     private mutating func forgetGroups() {

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import tempfile
 import unittest
 
@@ -106,6 +107,49 @@ class ReapHTTPTests(ReapScenarioTestCase):
 class ReapHTTPSTests(ReapScenarioTestCase):
     def test_t1_by_unit(self):
         self.assert_cured("https", lambda group: ["--unit", os.path.basename(group.path)])
+
+
+class ReapTicketTests(ReapTestCase):
+    """An origin on OpenSSL: session tickets come behind the handshake, so that a connection whose answer is
+    awaited has received bytes last, as one that leaks."""
+
+    PORT, AT_A_TIME = 8944, 20
+
+    def origin(self, lab):
+        directory = self.enterContext(tempfile.TemporaryDirectory(prefix="weir-test-"))
+        key, certificate = os.path.join(directory, "key"), os.path.join(directory, "certificate")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=origin",
+                        "-keyout", key, "-out", certificate], check=True, capture_output=True)
+        pem = os.path.join(directory, "both")
+        with open(pem, "wb") as both:
+            for name in (key, certificate):
+                with open(name, "rb") as part:
+                    both.write(part.read())
+        script = os.path.join(leaklab.SOURCES, "tickets_origin.py")
+        process = lab.spawn(["/usr/bin/python3", script, leaklab.ORIGIN_ADDRESS, str(self.PORT), pem])
+        self.assertTrue(process.stdout.readline())
+        return f"https://{leaklab.ORIGIN_ADDRESS}:{self.PORT}"
+
+    def test_awaited_answers_are_told_from_leaked_connections(self):
+        with self.running() as (lab, group):
+            origin = self.origin(lab)
+            reaper = self.reaper(lab, "--enforce", "--verbose", "--cgroup", group.path)
+            leaky = lab.spawn([os.path.join(leaklab.PROGRAMS, "leaky"), "-url", origin + "/", "-n", "1000000",
+                               "-rate", "60", "-until-end"], lab.environment(), group)
+            # What it has reaped tells what others have received less than.
+            reaper.wait_for("closed ")
+            # Four answers after 6 s each, far more of them at a time than the budget keeps.
+            slow = lab.spawn([os.path.join(leaklab.PROGRAMS, "healthy"), "-origins",
+                              ",".join([origin] * self.AT_A_TIME), "-things", "slow", "-scale", "10"],
+                             lab.environment(), group)
+            self.assert_neighbours(slow, ["slow"] * self.AT_A_TIME)
+            leaky.stdin.close()
+            said = json.loads(leaky.stdout.readline())
+            self.assertEqual(said["failed"], {})
+            self.assertGreater(said["requests"], 1000)
+            self.assertEqual(reaper.stop(), 0)
+            closed = int(reaper.lines[-1].split()[1].rstrip(";"))
+            self.assertGreater(closed, said["requests"] - 200, reaper.lines)
 
 
 class ReapCommandTests(ReapTestCase):

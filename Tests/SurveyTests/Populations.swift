@@ -62,7 +62,7 @@ enum Populations {
             let at = timeline.opened
             timeline.events = [(at, .sent(300)), (at + 1, .received(1300)), (at + 2, .sent(170))]
             if tickets { timeline.events.append((at + 3, .received(510))) }
-            timeline.events.append((at + 4, .received(200)))
+            timeline.events.append((at + 4, .received(63)))
             return timeline
         }
     }

@@ -77,26 +77,35 @@ struct ReapPolicyTests {
         #expect(run.cuts.keys.sorted() == ["leak"], "\(run.cuts)")
     }
 
-    @Test("an answer that is awaited behind session tickets is recognised once others came late")
-    func awaitedBehindTickets() {
-        // More at a time than the budget keeps, each an answer of 3 s.
+    @Test("answers that are awaited behind session tickets are told by having received less", arguments: [5, 60])
+    func awaitedBehindTickets(rate: Double) {
+        // Twenty at a time, far more than the budget keeps, each an answer of 3 s.
         var slow: [Timeline] = []
-        for start in stride(from: 6000, to: 50_000, by: 150) {
+        for start in stride(from: 20_000, to: 50_000, by: 150) {
             slow.append(Populations.slow(takes: 3000, tickets: true, from: start, until: start + 3001))
         }
-        let leak = Populations.leakTLS(rate: 50, from: Self.leakStart, until: 60_000, tickets: true)
+        let leak = Populations.leakTLS(rate: rate, from: Self.leakStart, until: 60_000, tickets: true)
         var run = ReapRun()
         run.play(leak + slow.map(Self.waitingOnly), until: 60_000)
-        // Those of the first seconds are not known yet for what they are.
-        #expect(run.cuts["slow", default: 0] <= 20, "\(run.cuts)")
-        #expect(run.cuts["leak", default: 0] > 2000)
+        #expect(run.cuts["slow", default: 0] == 0, "\(run.cuts)")
+        #expect(run.cuts["leak", default: 0] > leak.count - 160)
+    }
+
+    @Test("small answers that are leaked beside larger ones are spared up to a bound")
+    func smallAnswers() {
+        let large = Populations.leak(rate: 50, from: 1000, until: 60_000, answer: 900)
+        let small = Populations.leak(rate: 5, from: 1000, until: 60_000, answer: 120)
+        var run = ReapRun()
+        run.play(large + small, until: 60_000)
+        #expect(run.policy.held < 8 + 64 + 3 * 55, "\(run.policy.held)")
+        #expect(run.cuts["leak", default: 0] > large.count)
     }
 
     /// Closed by the app as soon as its answer came.
     private static func waitingOnly(_ timeline: Timeline) -> Timeline {
         var timeline = timeline
         timeline.events.removeLast()
-        timeline.closed = timeline.events.last.map { $0.at + 400 }
+        timeline.closed = timeline.events.last.map { $0.at + 1 }
         return timeline
     }
 

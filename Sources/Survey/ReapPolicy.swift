@@ -294,9 +294,8 @@ public struct ReapPolicy {
     /// have been there longest, where they are too many.
     private static func belowFloor(_ suspects: [Watched], _ floor: AnswerFloor) -> Set<UInt64> {
         let level = floor.level(among: suspects.lazy.map(\.last.bytesReceived))
-        let below = suspects.filter {
-            $0.last.bytesReceived < level && $0.last.phase == .established && $0.last.isAnswerUnsure
-        }
+        // However late it came: a server that is busy sends its tickets late.
+        let below = suspects.filter { $0.last.bytesReceived < level && $0.last.phase == .established }
         let oldest = below.sorted { $0.firstSeen < $1.firstSeen }.prefix(AnswerFloor.mostSpared)
         return Set(oldest.map(\.last.id))
     }

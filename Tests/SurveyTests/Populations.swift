@@ -48,7 +48,8 @@ enum Populations {
     static func slow(takes: Int, tickets: Bool, from start: Int, until end: Int) -> Timeline {
         var timeline = Timeline(kind: "slow", opened: start)
         timeline.events = [(start, .sent(300)), (start + 1, .received(1300)), (start + 2, .sent(170))]
-        if tickets { timeline.events.append((start + 3, .received(510))) }
+        // A busy server sends them late.
+        if tickets { timeline.events.append((start + 3 + start % 7 * 20, .received(510))) }
         for at in stride(from: start + takes, to: end, by: takes) {
             timeline.events += [(at, .received(200)), (at + 1, .sent(110))]
         }

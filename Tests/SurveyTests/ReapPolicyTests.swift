@@ -77,7 +77,7 @@ struct ReapPolicyTests {
         #expect(run.cuts.keys.sorted() == ["leak"], "\(run.cuts)")
     }
 
-    @Test("answers that are awaited behind session tickets are told by having received less", arguments: [5, 60])
+    @Test("answers awaited behind session tickets are told by having received less", arguments: [5, 60])
     func awaitedBehindTickets(rate: Double) {
         // Twenty at a time, far more than the budget keeps, each an answer of 3 s.
         var slow: [Timeline] = []

@@ -56,7 +56,7 @@ struct ReapCommand: ParsableCommand {
 
     @Flag(
         exclusivity: .exclusive,
-        help: ArgumentHelp("Close them, or only tell (the default).")
+        help: ArgumentHelp("Only tell what would be closed, or close it.")
     )
     var mode = ReapMode.dryRun
 

@@ -30,10 +30,14 @@ public struct ConnectionOptions: OptionSet, Sendable, BitwiseCopyable {
     /// `keep-alive` would bind an HTTP/1.0 client's connection, which a proxy must not do (RFC 9112
     /// §9.3 and appendix C.2.2), and means nothing in HTTP/1.1.
     ///
+    /// - Parameter isForProxy: Whether the message is for a proxy and from one: false on a connection whose
+    ///   client does not know that there is one. What it says to another proxy is then passed on
+    ///   (RFC 9110 §11.7.1, §11.7.2), and Proxy-Connection is dropped unread.
     /// - Throws: `invalidConnectionOption`, `tooManyConnectionOptions`.
     public static func read(
         _ bytes: Span<UInt8>,
-        _ fields: inout FieldTable
+        _ fields: inout FieldTable,
+        isForProxy: Bool = true
     ) throws(WireError) -> ConnectionOptions {
         var options: ConnectionOptions = []
         if !fields.present.isDisjoint(with: .hopByHop) {
@@ -43,11 +47,12 @@ public struct ConnectionOptions: OptionSet, Sendable, BitwiseCopyable {
                 let field = fields[index]
                 switch field.known {
                 case .connection: try options.readLine(bytes, field.value, &count, &fields)
-                case .proxyConnection where hasToken(bytes, field.value, "close"): options.insert(.close)
+                case .proxyConnection where isForProxy && hasToken(bytes, field.value, "close"):
+                    options.insert(.close)
                 default: break
                 }
             }
-            fields.drop(.hopByHop)
+            fields.drop(isForProxy ? .hopByHop : .hopByHop.subtracting(.proxyAuthentication))
         }
         return options
     }

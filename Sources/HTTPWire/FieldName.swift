@@ -109,6 +109,13 @@ public struct FieldNameSet: OptionSet, Hashable, Sendable, BitwiseCopyable {
         .proxyAuthorization
     )
 
+    /// Between a client and the proxy that it speaks to.
+    static let proxyAuthentication = FieldNameSet(
+        .proxyAuthenticate,
+        .proxyAuthenticationInfo,
+        .proxyAuthorization
+    )
+
     /// Meant for every recipient, so naming one as a connection option is an attempt to have a proxy
     /// cut it out on the way (RFC 9110 §7.6.1); such a nomination is ignored.
     static let endToEnd = FieldNameSet(

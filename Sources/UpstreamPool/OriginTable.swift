@@ -7,6 +7,8 @@ struct Origin {
     /// Lower-cased host without brackets.
     var host: [UInt8]
     var port: UInt16
+    /// Lower-cased Host of an intercepted origin, else empty.
+    var name: [UInt8]
     var dialling = 0
     var leased = 0
     /// Idle connections, the most recently used at the newest end.
@@ -41,13 +43,18 @@ struct OriginTable {
         _modify { yield &origins[id.id] }
     }
 
-    /// The origin's id, made if it is new. The host is compared in lower case.
-    mutating func intern(_ kind: OriginKind, host: Span<UInt8>, port: UInt16) -> OriginID {
-        let hash = self.hash(kind, host, port)
+    /// The origin's id, made if it is new. Host and name are compared in lower case.
+    mutating func intern(
+        _ kind: OriginKind,
+        host: Span<UInt8>,
+        port: UInt16,
+        name: Span<UInt8>
+    ) -> OriginID {
+        let hash = self.hash(kind, host, port, name)
         var bucket = Int(truncatingIfNeeded: hash) & (buckets.count - 1)
         while buckets[bucket] >= 0 {
             if let id = origins.occupant(of: Int(buckets[bucket])),
-                matches(origins[id], hash, kind, host, port)
+                matches(origins[id], hash, kind, host, port, name)
             {
                 return OriginID(id)
             }
@@ -57,11 +64,16 @@ struct OriginTable {
             rebuild(capacity: buckets.count * 2)
             bucket = freeBucket(for: hash)
         }
-        var name: [UInt8] = []
-        name.reserveCapacity(host.count)
-        for index in host.indices { name.append(ASCII.lowercased(host[index])) }
-        let id = origins.insert(Origin(hash: hash, kind: kind, host: name, port: port))
-        if kind == .http { origins[id].history = memory.history(of: hash) }
+        let id = origins.insert(
+            Origin(
+                hash: hash,
+                kind: kind,
+                host: OriginTable.lowercased(host),
+                port: port,
+                name: OriginTable.lowercased(name)
+            )
+        )
+        if kind != .tunnel { origins[id].history = memory.history(of: hash) }
         buckets[bucket] = Int32(id.slot)
         return OriginID(id)
     }
@@ -70,7 +82,7 @@ struct OriginTable {
     mutating func remove(_ id: OriginID) {
         var hole = Int(truncatingIfNeeded: origins[id.id].hash) & (buckets.count - 1)
         while buckets[hole] != Int32(id.id.slot) { hole = (hole + 1) & (buckets.count - 1) }
-        if origins[id.id].kind == .http { memory.keep(origins[id.id].history, for: origins[id.id].hash) }
+        if origins[id.id].kind != .tunnel { memory.keep(origins[id.id].history, for: origins[id.id].hash) }
         origins.remove(id.id)
         // Backward-shift deletion: later members of the run move up, so no tombstones pile up.
         var probe = hole
@@ -93,22 +105,47 @@ struct OriginTable {
         _ hash: UInt64,
         _ kind: OriginKind,
         _ host: Span<UInt8>,
-        _ port: UInt16
+        _ port: UInt16,
+        _ name: Span<UInt8>
     ) -> Bool {
-        guard origin.hash == hash, origin.kind == kind, origin.port == port, origin.host.count == host.count
+        guard origin.hash == hash, origin.kind == kind, origin.port == port,
+            origin.host.count == host.count, origin.name.count == name.count
         else { return false }
         for index in host.indices where ASCII.lowercased(host[index]) != origin.host[index] { return false }
+        for index in name.indices where ASCII.lowercased(name[index]) != origin.name[index] { return false }
         return true
     }
 
-    func hash(_ kind: OriginKind, _ host: Span<UInt8>, _ port: UInt16) -> UInt64 {
+    private static func lowercased(_ text: Span<UInt8>) -> [UInt8] {
+        var copy: [UInt8] = []
+        copy.reserveCapacity(text.count)
+        for index in text.indices { copy.append(ASCII.lowercased(text[index])) }
+        return copy
+    }
+
+    func hash(
+        _ kind: OriginKind,
+        _ host: Span<UInt8>,
+        _ port: UInt16,
+        _ name: Span<UInt8>
+    ) -> UInt64 {
         var mixed = seed ^ (UInt64(port) << 8 | UInt64(kind.rawValue))
-        for index in host.indices {
-            mixed = (mixed ^ UInt64(ASCII.lowercased(host[index]))) &* 0x0000_0100_0000_01B3
-            mixed ^= mixed >> 29
+        mix(host, &mixed)
+        if !name.isEmpty {
+            // No byte of a name, so that what ends one and begins the other cannot be shifted.
+            mixed ^= 0xFF00
+            mix(name, &mixed)
         }
         mixed = (mixed ^ (mixed >> 32)) &* 0xD6E8_FEB8_6659_FD93
         return mixed ^ (mixed >> 32)
+    }
+
+    @inline(__always)
+    private func mix(_ text: Span<UInt8>, _ mixed: inout UInt64) {
+        for index in text.indices {
+            mixed = (mixed ^ UInt64(ASCII.lowercased(text[index]))) &* 0x0000_0100_0000_01B3
+            mixed ^= mixed >> 29
+        }
     }
 
     private func freeBucket(for hash: UInt64) -> Int {

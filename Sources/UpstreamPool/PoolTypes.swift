@@ -22,7 +22,10 @@ public struct OriginID: Hashable, Sendable, BitwiseCopyable {
 public enum OriginKind: UInt8, Sendable {
     /// Plain HTTP exchanges, one after the other.
     case http = 104
-    /// One byte relay (CONNECT), never reused.
+    /// The same for a client that does not know of the proxy: host and port are the address that it dialled,
+    /// and the Host that it names there keeps connections apart.
+    case intercepted = 105
+    /// One byte relay (CONNECT, or intercepted), never reused.
     case tunnel = 116
 }
 

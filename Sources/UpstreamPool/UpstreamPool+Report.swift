@@ -4,7 +4,7 @@ public import Basics
 extension UpstreamPool {
     /// A destination as one number that clients cannot foresee; case of the host does not matter.
     public func destinationHash(_ kind: OriginKind, host: Span<UInt8>, port: UInt16) -> UInt64 {
-        table.hash(kind, host, port)
+        table.hash(kind, host, port, Span())
     }
 
     /// The same for where a connection leads.
@@ -18,6 +18,8 @@ extension UpstreamPool {
         public var port: UInt16
         /// Pooled HTTP or tunnels.
         public var kind: OriginKind
+        /// The Host of an intercepted origin, lower case; else empty.
+        public var name: String
         public var dialling: Int
         public var idle: Int
         public var leased: Int
@@ -35,6 +37,7 @@ extension UpstreamPool {
                     host: String(decoding: origin.host, as: UTF8.self),
                     port: origin.port,
                     kind: origin.kind,
+                    name: String(decoding: origin.name, as: UTF8.self),
                     dialling: origin.dialling,
                     idle: Int(origin.idle.count),
                     leased: origin.leased,

@@ -81,10 +81,13 @@ public struct UpstreamPool {
 
     /// Asks for a connection to an origin. `waiter` is who will be named by later effects; its slot
     /// must not be waiting already.
+    ///
+    /// - Parameter name: The Host that an intercepted client names; empty for all other kinds.
     public mutating func acquire(
         _ kind: OriginKind,
         host: Span<UInt8>,
         port: UInt16,
+        name: Span<UInt8> = Span(),
         for waiter: SlotID,
         need: ReuseNeed,
         now: MonotonicTime
@@ -92,8 +95,8 @@ public struct UpstreamPool {
         self.now = now
         // Without a window not even the connection that another exchange hands over is recent enough.
         let need = need == .recent && limits.unsafeReuseWindow == .zero ? .fresh : need
-        let origin = table.intern(kind, host: host, port: port)
-        if kind == .http { table[origin].history.noteRequest(now) }
+        let origin = table.intern(kind, host: host, port: port, name: name)
+        if kind != .tunnel { table[origin].history.noteRequest(now) }
         defer {
             settle(origin)
             pump()

@@ -8,10 +8,11 @@ import Testing
         var kind: OriginKind
         var host: [UInt8]
         var port: UInt16
+        var name: [UInt8] = []
     }
 
     private func intern(_ table: inout OriginTable, _ key: Key) -> OriginID {
-        table.intern(key.kind, host: key.host.span, port: key.port)
+        table.intern(key.kind, host: key.host.span, port: key.port, name: key.name.span)
     }
 
     @Test("an origin is found again by kind, host in any case, and port; each of them tells apart")
@@ -30,6 +31,27 @@ import Testing
         table.remove(id)
         #expect(intern(&table, plain) != id, "a forgotten origin's id names nobody any more")
         #expect(others.map { intern(&table, $0) } == ids)
+    }
+
+    @Test("two Hosts at one intercepted address are two origins, in any case of letters one")
+    func names() {
+        var table = OriginTable(seed: 3)
+        let address = Array("192.0.2.7".utf8)
+        let ids = ["a.example", "b.example", "", "a.exampl"].map { name in
+            intern(&table, Key(kind: .intercepted, host: address, port: 80, name: Array(name.utf8)))
+        }
+        #expect(Set(ids).count == 4)
+        let again = Key(kind: .intercepted, host: address, port: 80, name: Array("A.Example".utf8))
+        #expect(intern(&table, again) == ids[0])
+        // What ends the one and begins the other is not the same, though the bytes are.
+        let shifted = Key(
+            kind: .intercepted,
+            host: Array("192.0.2.7a".utf8),
+            port: 80,
+            name: Array(".example".utf8)
+        )
+        #expect(intern(&table, shifted) != ids[0])
+        #expect(table[intern(&table, shifted)].hash != table[ids[0]].hash)
     }
 
     /// Kind and first byte of the host meet in the same byte of the hash: these two are equal in all 64 bits.

@@ -8,6 +8,9 @@ struct Fitting {
     /// Descriptors that are not connections: standard streams, epoll, listeners, resolver, log, files being
     /// read.
     static let descriptorSlack = 64
+    /// What `auto` is for `redirect.mark`. It shares no bit with the marks of kube-proxy (0x4000, 0x8000),
+    /// Calico (0xffff0000), Cilium (0x0f00) and the AWS CNI (0x80).
+    static let usualMark = 0x3077
     /// What `auto` never exceeds for `upstream.max_connections`.
     static let mostAutomaticUpstream = 4096
 
@@ -146,6 +149,15 @@ struct Fitting {
     }
 
     private mutating func fitAddresses() {
+        if settings.redirect.mark.isAutomatic {
+            settings.redirect.mark.count = settings.redirect.listen.isEmpty ? 0 : Self.usualMark
+        }
+        if refused.isDisjoint(with: ["listen", "redirect.listen"]) {
+            for endpoint in settings.redirect.listen where endpoint.port != 0 {
+                if settings.listen.contains(endpoint) { refuseShared(endpoint, "listen") }
+                if settings.admin == endpoint { refuseShared(endpoint, "admin") }
+            }
+        }
         guard refused.isDisjoint(with: ["listen", "admin"]), let admin = settings.admin, admin.port != 0
         else {
             return
@@ -156,6 +168,14 @@ struct Fitting {
             let problem = "listen and admin are both \(admin); give them different ports, or write admin: off"
             complaints.append(SettingComplaint(at: origins[culprit], key: culprit, problem))
         }
+    }
+
+    /// Who knows of the proxy says other things than who does not.
+    private mutating func refuseShared(_ endpoint: NetworkEndpoint, _ key: String) {
+        let problem = "redirect.listen and \(key) are both \(endpoint); give them different ports"
+        complaints.append(
+            SettingComplaint(at: origins["redirect.listen"], key: "redirect.listen", problem)
+        )
     }
 
     private typealias Operand<Value> = (key: String, field: WritableKeyPath<Settings, Value>)

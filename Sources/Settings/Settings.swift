@@ -14,6 +14,8 @@ public struct Settings: Sendable, Equatable {
     public var admin: NetworkEndpoint?
     /// Connections that apps open to weir.
     public var client = Client()
+    /// Connections that the kernel redirects to weir.
+    public var redirect = Redirect()
     /// CONNECT tunnels and upgraded connections.
     public var tunnel = Tunnel()
     /// Connections that weir opens, and the pool that holds them.
@@ -67,6 +69,16 @@ public struct Settings: Sendable, Equatable {
         public var maxStalledPerOwner = 0
         /// Fewest bytes of content that a request must bring within `writeTimeout`.
         public var minProgress = 0
+    }
+
+    /// Settings of `redirect`.
+    public struct Redirect: Sendable, Equatable {
+        /// Addresses to which the kernel redirects connections; empty where none are taken.
+        public var listen: [NetworkEndpoint] = []
+        /// The mark of the sockets that weir opens; 0 for none. Worked out from `listen` where automatic.
+        public var mark = AutomaticCount()
+        /// How long a tunnel may be quiet that is neither TLS nor HTTP/2. May be unlimited.
+        public var rawIdleTimeout = Interval.zero
     }
 
     /// Settings of `tunnel`.

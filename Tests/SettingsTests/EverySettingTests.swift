@@ -13,6 +13,7 @@ private let samples: [(key: String, value: String)] = [
     ("client.write_timeout", "unlimited"), ("client.min_progress", "1KiB"),
     ("client.leak_cure", "off"), ("client.leak_idle_timeout", "3s"),
     ("client.max_stalled_per_owner", "unlimited"),
+    ("redirect.listen", "on"), ("redirect.mark", "77"), ("redirect.raw_idle_timeout", "unlimited"),
     ("tunnel.allowed_ports", "443,8443"), ("tunnel.idle_timeout", "1s"), ("tunnel.half_close_timeout", "3s"),
     ("tunnel.max", "12"), ("tunnel.max_quiet_per_destination", "64"),
     ("upstream.connect_timeout", "4s"), ("upstream.response_timeout", "100s"),
@@ -99,6 +100,8 @@ struct EverySettingTests {
         #expect(settings.pseudonym == "front")
         #expect(settings.client.minProgress == 1024 && settings.limits.chunkExtensions == 1024)
         #expect(settings.client.keepAlive == false)
+        #expect(settings.redirect.listen.map(\.description) == ["127.0.0.1:3129", "[::1]:3129"])
+        #expect(settings.redirect.mark.count == 77 && settings.redirect.rawIdleTimeout.isUnlimited)
         #expect(settings.client.maxAge == .seconds(5400))
         #expect(settings.client.writeTimeout.isUnlimited)
         #expect(settings.client.maxParkedPerOwner == .max)

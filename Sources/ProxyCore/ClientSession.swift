@@ -54,6 +54,10 @@ struct ClientSession {
     var isPersistent = false
     /// The request asked for the close, or was HTTP/1.0.
     var askedClose = false
+    /// Whether the client knows of the proxy, and what is known of it if it does not.
+    var interception = InterceptionStage.none
+    /// Bytes that are to go before all others lie with the shell, which was asked for them.
+    var awaitsOffer = false
     /// What lies idle is to be ended, unless the kernel says that it is unread; or what was unread is to be cut,
     /// unless the kernel says that it was read.
     var isReaping = false
@@ -113,6 +117,8 @@ struct Exchange {
     var responseNominations: Int32 = -1
     /// The protocols to which the client would switch and that weir relays, in the head store; -1: none.
     var offer: Int32 = -1
+    /// First bytes of an intercepted tunnel that does not stand yet, in the head store; -1: none.
+    var opening: Int32 = -1
     /// Where the destination's host stands in the head buffer.
     var hostOffset: UInt32 = 0
     var hostCount: UInt32 = 0
@@ -146,6 +152,8 @@ struct TunnelState {
     static let mostBursts: UInt8 = 5
     /// The client's first byte opened a TLS handshake record (RFC 8446 §5.1).
     var isTLS = false
+    /// Intercepted, and neither TLS nor HTTP/2: who knows what silence means there.
+    var isRaw = false
     /// The last bytes were the client's.
     var clientSpokeLast = false
     /// The last bytes were the upstream's, unasked, and it was they that proved the tunnel live.
@@ -175,6 +183,8 @@ struct UpstreamLink {
 /// Lanes of the client side's deadlines; one per length.
 enum ClientLane: Int, CaseIterable {
     case request, header, queue, expect, stall, content
+    /// Intercepted: the first bytes.
+    case firstBytes
     /// Stalled, of an owner that leaks at that destination.
     case stallOfLeak
     /// Parked: asked for evidence; idle after one exchange, after several, of an owner that comes back late, of
@@ -186,7 +196,7 @@ enum ClientLane: Int, CaseIterable {
     case grace, leakGrace, graceAgain, linger, flush
     case handshake, halfClose
     /// Quiet tunnels, by the time that has passed.
-    case quietOfLeak, quietEvidence, quietReap, quietSurplus, tunnel
+    case quietOfLeak, quietEvidence, quietReap, quietSurplus, tunnel, rawQuiet
 }
 
 /// Lanes of the upstream side's deadlines.

@@ -41,6 +41,8 @@ public struct EngineConfiguration: Sendable {
     public var tunnelIdleTimeout = Interval.seconds(300)
     /// How long a half-closed tunnel may be silent, or an exchange whose client has sent its FIN.
     public var halfCloseTimeout = Interval.seconds(30)
+    /// How long an intercepted tunnel may be quiet that is neither TLS nor HTTP/2.
+    public var rawIdleTimeout = Interval.seconds(7200)
     /// Tunnels at once, their dials included.
     public var maxTunnels = 1024
     /// Quiet tunnels of one owner to one destination that are not proven live; beyond it the longest quiet goes.

@@ -4,6 +4,8 @@ import Basics
 public struct EngineStatistics: Sendable {
     public var clientsAccepted = 0
     public var requests = 0
+    /// Intercepted connections whose first bytes have decided, by `InterceptedKind.rawValue`.
+    public var intercepted = [Int](repeating: 0, count: InterceptedKind.allCases.count)
     /// Final responses sent, by hundreds of the status (index 1...5).
     public var responses = [Int](repeating: 0, count: 6)
     /// Responses that weir made itself.

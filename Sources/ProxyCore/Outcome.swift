@@ -94,7 +94,10 @@ public struct AccessRecord: Sendable, BitwiseCopyable {
     public var waited: Interval
     /// Of that, from sending the head to the response's head; zero if none came.
     public var firstByte: Interval
-    /// "METHOD target" in the outbox; empty where the request could not be read.
+    /// "METHOD target" in the outbox; empty where the request could not be read. An intercepted tunnel has
+    /// TLS, HTTP2 or RAW for its method.
     public var textOffset: Int
     public var textCount: Int
+    /// The address that an intercepted client dialled, in the outbox behind the text; empty for all others.
+    public var originalCount: Int
 }

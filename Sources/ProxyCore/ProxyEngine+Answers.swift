@@ -9,11 +9,12 @@ extension ProxyEngine {
     ///
     /// - Parameter error: What is wrong with the request or the response, where that is the cause.
     mutating func answer(_ id: SlotID, _ cause: Cause, _ error: WireError? = nil) {
+        if clients[id].interception == .tunnel { return refuseRelay(id, cause) }
         noteLimit(error, isResponse: cause == .badResponse)
         let kind = AnswerKind(cause, error)
         abandonUpstream(id)
         let isJSON = prefersJSON(id)
-        let destination = destinationText(clients[id].exchange)
+        let destination = destinationText(of: id)
         let proxy = configuration.name
         let content =
             isJSON
@@ -119,9 +120,14 @@ extension ProxyEngine {
     }
 
     /// "host:port" of the exchange's destination, as far as it is known; an IPv6 address in brackets.
-    func destinationText(_ exchange: Exchange) -> ByteBuffer {
+    func destinationText(of id: SlotID) -> ByteBuffer {
         var text = ByteBuffer()
+        let exchange = clients[id].exchange
         guard exchange.head >= 0 else { return text }
+        if clients[id].interception == .http {
+            text.append(originals[id.index].text)
+            return text
+        }
         let start = Int(exchange.hostOffset)
         let host = heads[exchange.head].span.extracting(start..<start + Int(exchange.hostCount))
         let isIPv6 = host.indices.contains { host[$0] == UInt8(ascii: ":") }

@@ -38,6 +38,8 @@ extension ProxyEngine {
         case .stallOfLeak: configuration.leakIdleTimeout.scaled(by: 1, over: 2)
         case .quietSurplus: configuration.minimumQuiet
         case .tunnel: configuration.tunnelIdleTimeout
+        case .rawQuiet: configuration.rawIdleTimeout
+        case .firstBytes: ProxyEngine.firstBytesTimeout
         }
     }
 
@@ -94,7 +96,7 @@ extension ProxyEngine {
             let isLeaked = !tunnel.clientFinished && isCuredThere(id) && destinations.isSuspect(id)
             if isLeaked { armQuiet(id) } else { arm(id, .halfClose) }
         } else if tunnel.isInHandshake {
-            arm(id, .handshake)
+            arm(id, tunnel.isRaw ? .rawQuiet : .handshake)
         } else if destinations.quietSince(id) != .never {
             armQuiet(id)
         } else {
@@ -107,6 +109,7 @@ extension ProxyEngine {
         switch lane {
         case .request:
             beginEnding(id, .idle)
+        case .firstBytes: firstBytesOverdue(id)
         case .header:
             statistics.limits[Int(Limit.headerTimeout.rawValue)] += 1
             openExchange(id)
@@ -148,7 +151,7 @@ extension ProxyEngine {
             statistics.resetAfterGrace += 1
             closeClient(id, .reset)
         case .quietOfLeak, .quietEvidence, .quietReap, .quietSurplus: quietDeadlinePassed(id, lane)
-        case .handshake, .tunnel: closeTunnel(id, .tunnelQuiet)
+        case .handshake, .tunnel, .rawQuiet: closeTunnel(id, .tunnelQuiet)
         case .halfClose:
             if clients[id].phase == .tunnel {
                 closeTunnel(id, .halfClosed)

@@ -18,6 +18,8 @@ extension ProxyEngine {
         if exchange.text >= 0 || configuration.accessLog {
             let start = outbox.count
             if exchange.text >= 0 { outbox.append(heads[exchange.text].span) }
+            let textCount = outbox.count - start
+            if clients[id].interception != .none { outbox.append(originals[id.index].text) }
             records.append(
                 AccessRecord(
                     client: id,
@@ -34,7 +36,8 @@ extension ProxyEngine {
                     waited: exchange.waited,
                     firstByte: exchange.firstByte,
                     textOffset: start,
-                    textCount: outbox.count - start
+                    textCount: textCount,
+                    originalCount: outbox.count - start - textCount
                 )
             )
             actions.append(.record(index: records.count - 1))
@@ -52,11 +55,13 @@ extension ProxyEngine {
         if exchange.requestNominations >= 0 { heads.give(exchange.requestNominations) }
         if exchange.responseNominations >= 0 { heads.give(exchange.responseNominations) }
         if exchange.offer >= 0 { heads.give(exchange.offer) }
+        if exchange.opening >= 0 { heads.give(exchange.opening) }
         clients[id].exchange.head = -1
         clients[id].exchange.text = -1
         clients[id].exchange.requestNominations = -1
         clients[id].exchange.responseNominations = -1
         clients[id].exchange.offer = -1
+        clients[id].exchange.opening = -1
     }
 
     /// How far the exchange has come.
@@ -193,6 +198,7 @@ extension ProxyEngine {
             actions.append(.pauseReading(.client(id)))
         }
         switch clients[id].phase {
+        case .fresh where clients[id].interception.isOpen: firstBytesEnded(id)
         case .fresh, .parked, .unread, .head:
             if clients[id].phase == .parked {
                 policy.closedByClient(id, requests: Int(clients[id].requests), now: now)
@@ -209,7 +215,10 @@ extension ProxyEngine {
             let isQueued = exchange.stage == .waiting && !pool.isDialPending(for: id)
             // In the queue nobody can tell a half-close from a departure; its place is worth more to
             // those who are certainly there.
-            if !exchange.request.isComplete || isQueued { return abortExchange(id, .clientGone, .normal) }
+            if !exchange.request.isComplete || isQueued {
+                let manner = clients[id].interception == .tunnel ? CloseManner.reset : .normal
+                return abortExchange(id, .clientGone, manner)
+            }
             armClient(id)
         }
     }

@@ -184,7 +184,7 @@ extension ProxyEngine {
 
     /// Counts the connection among what its owner has to the destination of its exchange.
     mutating func joinDestination(_ id: SlotID, isTunnel: Bool) {
-        let name = destinationText(clients[id].exchange)
+        let name = destinationText(of: id)
         destinations.join(
             id,
             owner: policy.owner(of: id),

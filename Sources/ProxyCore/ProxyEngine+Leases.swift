@@ -6,11 +6,19 @@ import UpstreamPool
 extension ProxyEngine {
     /// Asks the pool for a connection for the exchange's destination.
     mutating func seekUpstream(_ id: SlotID) {
-        let exchange = clients[id].exchange
         clients[id].exchange.stage = .waiting
-        let end = Int(exchange.hostOffset + exchange.hostCount)
-        let host = Int(exchange.hostOffset)..<end
-        let acquisition = pool.acquire(
+        switch clients[id].interception == .none ? acquire(id) : acquireOriginal(id) {
+        case .leased(let upstream): attach(id, upstream, isReused: true)
+        case .waiting: arm(id, .queue)
+        case .queueFull: answer(id, .queueFull)
+        }
+        applyPoolEffects()
+    }
+
+    private mutating func acquire(_ id: SlotID) -> Acquisition {
+        let exchange = clients[id].exchange
+        let host = Int(exchange.hostOffset)..<Int(exchange.hostOffset + exchange.hostCount)
+        return pool.acquire(
             exchange.isConnect ? .tunnel : .http,
             host: heads[exchange.head].span.extracting(host),
             port: exchange.port,
@@ -18,12 +26,6 @@ extension ProxyEngine {
             need: exchange.need,
             now: now
         )
-        switch acquisition {
-        case .leased(let upstream): attach(id, upstream, isReused: true)
-        case .waiting: arm(id, .queue)
-        case .queueFull: answer(id, .queueFull)
-        }
-        applyPoolEffects()
     }
 
     /// Carries out what the pool decided. Effects that follow from effects are appended and handled
@@ -67,7 +69,10 @@ extension ProxyEngine {
         links[slot].acknowledgeBy = .never
         clientDeadlines.disarm(id.slot)
         clients[id].exchange.upstream = upstream
-        clients[id].destination = pool.destinationHash(of: upstream)
+        // That of an intercepted one is known, and need not be what keeps it apart in the pool.
+        if clients[id].interception == .none {
+            clients[id].destination = pool.destinationHash(of: upstream)
+        }
         clients[id].exchange.isReused = isReused
         clients[id].exchange.hasUpstream = true
         noteWait(id)

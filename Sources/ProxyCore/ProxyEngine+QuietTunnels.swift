@@ -15,6 +15,11 @@ extension ProxyEngine {
     /// Counts the tunnel among what its owner has to its destination, its dial included.
     mutating func joinTunnel(_ id: SlotID) {
         let exchange = clients[id].exchange
+        if clients[id].interception == .http {
+            // An upgrade: by the address dialled, which is known; the Host is only what the client says.
+            joinDestination(id, isTunnel: true)
+            return applyVerdicts()
+        }
         let host = Int(exchange.hostOffset)..<Int(exchange.hostOffset + exchange.hostCount)
         let hash = pool.destinationHash(
             exchange.isConnect ? .tunnel : .http,
@@ -85,14 +90,16 @@ extension ProxyEngine {
         let since = destinations.quietSince(id)
         if since == .never || clients[id].isStalled { return armClient(id) }
         let passed = now.since(since)
-        let idle = configuration.tunnelIdleTimeout
-        var lane = ClientLane.tunnel
+        let isRaw = clients[id].exchange.tunnel.isRaw
+        let last = isRaw ? ClientLane.rawQuiet : .tunnel
+        let idle = length(of: last)
+        var lane = last
         if destinations.isSuspect(id) {
             let steps: [ClientLane] =
-                isCuredThere(id)
+                isCuredThere(id) && !isRaw
                 ? [.quietOfLeak, .quietEvidence, .quietReap] : [.quietEvidence, .quietSurplus]
-            lane = steps.first { length(of: $0) > passed && length(of: $0) < idle } ?? .tunnel
-            if lane == .tunnel && steps.last == .quietReap { lane = .quietReap }
+            lane = steps.first { length(of: $0) > passed && length(of: $0) < idle } ?? last
+            if lane == last && steps.last == .quietReap { lane = .quietReap }
         }
         arm(id, lane, since: since)
     }
@@ -113,8 +120,12 @@ extension ProxyEngine {
     /// Ends the longest quiet tunnels of this one's owner and destination, as far as there are too many.
     /// One that has fallen quiet just now is spared, however short the least time.
     private mutating func reapSurplus(with id: SlotID, sparing spared: SlotID? = nil) {
+        let isRaw = clients[id].exchange.tunnel.isRaw
+        let isLeaking = isCuredThere(id)
+        // A pool of connections to a database lies quiet for a living: only a leak makes it too many.
+        if isRaw && !isLeaking { return }
         let minimum =
-            isCuredThere(id)
+            isLeaking && !isRaw
             ? configuration.minimumQuietOfLeak : configuration.minimumQuiet
         // A few at a time; each tunnel that falls quiet looks again.
         for _ in 0..<8 {
@@ -124,7 +135,7 @@ extension ProxyEngine {
                     budget: configuration.maxQuietPerDestination,
                     minimum: minimum,
                     now: now
-                ), longest != spared
+                ), longest != spared, isRaw || !clients[longest].exchange.tunnel.isRaw
             else { return }
             reapQuiet(longest)
         }

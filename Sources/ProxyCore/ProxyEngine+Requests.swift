@@ -7,6 +7,7 @@ import UpstreamPool
 extension ProxyEngine {
     mutating func clientBytes(_ id: SlotID, _ bytes: Span<UInt8>) -> Int {
         switch clients[id].phase {
+        case .fresh where clients[id].interception.isOpen: return readFirstBytes(id, bytes)
         case .fresh, .parked, .unread, .head: return readRequestHead(id, bytes)
         case .exchange: return requestContent(id, bytes, from: 0)
         case .tunnel: return tunnelBytesFromClient(id, bytes, from: 0)
@@ -57,7 +58,7 @@ extension ProxyEngine {
         answer(id, cause)
     }
 
-    private mutating func waitForRestOfHead(_ id: SlotID, _ scanned: Int) {
+    mutating func waitForRestOfHead(_ id: SlotID, _ scanned: Int) {
         clients[id].scanned = UInt32(scanned)
         if clients[id].phase == .head { return }
         leaveIdle(id)
@@ -94,7 +95,11 @@ extension ProxyEngine {
         let text = heads.take()
         heads[text].append(bytes.extracting(head.methodName.range))
         heads[text].append(ASCII.space)
-        heads[text].append(bytes.extracting(head.target.range))
+        if clients[id].interception == .none {
+            heads[text].append(bytes.extracting(head.target.range))
+        } else {
+            keepOriginalTarget(id, text, bytes, head.target)
+        }
         clients[id].exchange.text = text
     }
 
@@ -106,8 +111,9 @@ extension ProxyEngine {
     ) throws(WireError) {
         clients[id].exchange.method = head.method
         clients[id].exchange.isHTTP10 = head.version == .http10
+        let isForProxy = clients[id].interception == .none
         let target = try RequestTarget.parse(bytes, head: head)
-        let options = try ConnectionOptions.read(bytes, &fields)
+        let options = try ConnectionOptions.read(bytes, &fields, isForProxy: isForProxy)
         let framing = try Framing.ofRequest(bytes, head, fields)
         _ = try RequestTarget.checkHost(bytes, head, fields)
         clients[id].exchange.request = BodyProgress(framing)
@@ -124,12 +130,18 @@ extension ProxyEngine {
         if fields.present.contains(.via) && Via.names(configuration.pseudonym, in: bytes, fields) {
             return refuse(id, .loopDetected, bytes)
         }
-        if head.method == .connect { return startTunnel(id, bytes, target) }
+        if head.method == .connect {
+            return isForProxy ? startTunnel(id, bytes, target) : relayConnect(id, bytes, head)
+        }
         let hops =
             head.method == .trace || head.method == .options ? try MaxForwards.read(bytes, fields) : nil
-        if hops == 0 || target.form == .asterisk { return answerAsRecipient(id, bytes, head) }
-        guard target.form == .absolute else { return refuse(id, .notAbsolute, bytes) }
-        guard target.scheme == .http else { return refuse(id, .schemeUnsupported, bytes) }
+        if hops == 0 || (target.form == .asterisk && isForProxy) {
+            return answerAsRecipient(id, bytes, head)
+        }
+        if isForProxy {
+            guard target.form == .absolute else { return refuse(id, .notAbsolute, bytes) }
+            guard target.scheme == .http else { return refuse(id, .schemeUnsupported, bytes) }
+        }
         noteExpectations(id, bytes, head, framing, options)
         writeRequestHead(id, bytes, head, target, options, hops: hops)
         seekUpstream(id)
@@ -180,6 +192,7 @@ extension ProxyEngine {
             !links[upstream.id.index].isStalled
         else {
             // Pipelined, or content that has nowhere to go yet.
+            if clients[id].awaitsOffer { return keepOpening(id, bytes, from: start) }
             pauseClient(id)
             return start
         }

@@ -103,7 +103,7 @@ extension ProxyEngine {
         _ bytes: Span<UInt8>,
         _ head: ResponseHead
     ) throws(WireError) {
-        _ = try ConnectionOptions.read(bytes, &fields)
+        _ = try ConnectionOptions.read(bytes, &fields, isForProxy: clients[id].interception == .none)
         if clients[id].exchange.isHTTP10 { return }
         if head.status == 100 {
             clients[id].exchange.expectsContinue = false
@@ -125,7 +125,7 @@ extension ProxyEngine {
         _ bytes: Span<UInt8>,
         _ head: ResponseHead
     ) throws(WireError) {
-        _ = try ConnectionOptions.read(bytes, &fields)
+        _ = try ConnectionOptions.read(bytes, &fields, isForProxy: clients[id].interception == .none)
         let exchange = clients[id].exchange
         // RFC 9110 §7.8: only to what was offered, and only behind the whole request.
         guard exchange.offersUpgrade, exchange.request.isComplete,
@@ -149,7 +149,8 @@ extension ProxyEngine {
         _ bytes: Span<UInt8>,
         _ head: ResponseHead
     ) throws(WireError) {
-        let options = try ConnectionOptions.read(bytes, &fields)
+        let isForProxy = clients[id].interception == .none
+        let options = try ConnectionOptions.read(bytes, &fields, isForProxy: isForProxy)
         let framing = try Framing.ofResponse(
             bytes,
             head,

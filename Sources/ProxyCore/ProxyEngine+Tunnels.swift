@@ -25,7 +25,7 @@ extension ProxyEngine {
         }
     }
 
-    private mutating func countTunnel(_ id: SlotID) -> Bool {
+    mutating func countTunnel(_ id: SlotID) -> Bool {
         if tunnels >= configuration.maxTunnels { return false }
         tunnels += 1
         clients[id].exchange.isCountedAsTunnel = true
@@ -34,6 +34,8 @@ extension ProxyEngine {
 
     /// RFC 9110 §9.3.6: a 2xx to CONNECT has neither Content-Length nor Transfer-Encoding.
     mutating func openTunnel(_ id: SlotID, _ upstream: UpstreamID) {
+        // Who does not know of the proxy is told nothing.
+        if clients[id].interception == .tunnel { return becomeTunnel(id, upstream) }
         sendText(.client(id), "HTTP/1.1 200 Connection established\r\n\r\n")
         clients[id].exchange.status = 200
         clients[id].exchange.hasResponse = true
@@ -54,12 +56,14 @@ extension ProxyEngine {
         clients[id].exchange.hasResponse = true
         clients[id].exchange.stage = .sent
         forgetResponseDeadlines(upstream)
+        let isWorking = sendOpening(id, upstream)
         if clients[id].peerFinished {
-            clientFinishedTunnel(id, upstream)
+            // What came before its FIN goes before it.
+            if !clients[id].awaitsOffer { clientFinishedTunnel(id, upstream) }
         } else {
             resumeClient(id)
         }
-        becomeQuiet(id)
+        if isWorking { armClient(id) } else { becomeQuiet(id) }
     }
 
     /// Relays the event's bytes from `start` on; what is before was a head. Returns the end of what was
@@ -79,6 +83,7 @@ extension ProxyEngine {
         if !clients[id].isStalled { endStall(id) }
         destinations.leaveQuiet(id)
         armClient(id)
+        if clients[id].awaitsOffer { openingOffered(id, upstream) }
         return bytes.count
     }
 

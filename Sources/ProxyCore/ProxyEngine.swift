@@ -36,6 +36,8 @@ public struct ProxyEngine: ~Copyable {
     public internal(set) var isDraining = false
 
     var clients = SlotMap<ClientSession>()
+    /// Where intercepted clients wanted to go, by slot; as long as the highest of their slots asks for.
+    var originals: [OriginalDestination] = []
     var links: [UpstreamLink] = []
     var clientDeadlines = DeadlineQueues(lanes: ClientLane.allCases.count)
     var upstreamDeadlines = DeadlineQueues(lanes: UpstreamLane.allCases.count)

@@ -23,13 +23,22 @@ extension ProxyEngine {
 
         heads[index].append(bytes.extracting(head.methodName.range))
         heads[index].append(ASCII.space)
-        appendPath(to: index, bytes, head, target)
+        if target.form == .absolute && clients[id].interception != .none {
+            // It is meant for another proxy, which needs this form; an origin must take it (RFC 9112 §3.2.2).
+            heads[index].append(bytes.extracting(head.target.range))
+        } else {
+            appendPath(to: index, bytes, head, target)
+        }
         heads[index].append(" HTTP/1.1\r\nHost: ")
-        let authority = heads[index].count
-        heads[index].append(bytes.extracting(target.authority.range))
-        clients[id].exchange.hostOffset =
-            UInt32(authority) + (target.host.start - target.authority.start)
-        clients[id].exchange.hostCount = UInt32(target.host.count)
+        if clients[id].interception == .none {
+            let authority = heads[index].count
+            heads[index].append(bytes.extracting(target.authority.range))
+            clients[id].exchange.hostOffset =
+                UInt32(authority) + (target.host.start - target.authority.start)
+            clients[id].exchange.hostCount = UInt32(target.host.count)
+        } else {
+            appendOriginalHost(id, to: index, bytes, target)
+        }
         heads[index].append("\r\n")
 
         fields.drop(.host)

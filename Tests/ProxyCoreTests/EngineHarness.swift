@@ -87,6 +87,24 @@ final class EngineHarness {
         return peer
     }
 
+    /// A client connects to an origin, and the kernel sends it here.
+    func interceptedClient(
+        _ text: String = "",
+        to destination: OriginalDestination = OriginalDestination(host: "192.0.2.7", port: 8080),
+        owner: UInt64 = 1
+    ) throws -> HarnessPeer {
+        var peer: HarnessPeer?
+        event { shell in
+            let owner = OwnerKey(high: 0, low: owner)
+            if let id = shell.engine.intercepted(owner: owner, destination: destination, now: shell.now) {
+                peer = shell.adopt(id)
+            }
+        }
+        let client = try #require(peer)
+        if !text.isEmpty { send(client, text) }
+        return client
+    }
+
     /// A dial succeeds, the oldest unless told otherwise.
     @discardableResult
     func dialled(at index: Int = 0) throws -> HarnessPeer {

@@ -20,12 +20,28 @@ final class AccessLog {
     func write(_ record: AccessRecord, _ outbox: ByteBuffer, client: Peer) {
         line.removeAll()
         let text = outbox.span.extracting(record.textOffset..<record.textOffset + record.textCount)
+        let end = record.textOffset + record.textCount
+        let original = outbox.span.extracting(end..<end + record.originalCount)
         let time = WallClock.now
         switch format {
         case .text:
-            AccessRecordFormat.appendText(record, text: text, client: client.description, at: time, to: &line)
+            AccessRecordFormat.appendText(
+                record,
+                text: text,
+                client: client.description,
+                original: original,
+                at: time,
+                to: &line
+            )
         case .json:
-            AccessRecordFormat.appendJSON(record, text: text, client: client.description, at: time, to: &line)
+            AccessRecordFormat.appendJSON(
+                record,
+                text: text,
+                client: client.description,
+                original: original,
+                at: time,
+                to: &line
+            )
         }
         writer.write(line)
     }

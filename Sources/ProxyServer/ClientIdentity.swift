@@ -8,11 +8,11 @@ import Reactor
 /// kernel tells (NETLINK_SOCK_DIAG, no privilege needed, some 3 µs; for a Unix socket SO_PEERCRED and the
 /// process's cgroup); any other is known by its address.
 final class ClientIdentity {
-    private let diagnostics: SocketDiagnostics?
+    let diagnostics: SocketDiagnostics?
     /// Those over Unix sockets.
     let local = LocalClients()
     /// Clients of this host of which the kernel would not tell the owner.
-    private(set) var unseen = 0
+    var unseen = 0
     /// Why nobody of this host can be told from another; nil where it works.
     let obstacle: String?
 

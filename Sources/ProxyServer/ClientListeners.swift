@@ -34,12 +34,14 @@ final class ClientListeners {
 
     deinit { close() }
 
-    /// Listens on one more address.
-    func listen(on endpoint: Endpoint, _ detection: DeadPeerDetection) throws(SystemError) {
+    /// Listens on one more address; returns the socket, which stays the listener's.
+    @discardableResult
+    func listen(on endpoint: Endpoint, _ detection: DeadPeerDetection) throws(SystemError) -> Int32 {
         let descriptor = try Sockets.listen(on: endpoint, backlog: 4096)
         detection.apply(to: descriptor)
         descriptors.append(descriptor)
         serve(descriptor, "\(Sockets.localEndpoint(descriptor) ?? endpoint)")
+        return descriptor
     }
 
     /// Listens on a Unix socket as well.
@@ -60,6 +62,9 @@ final class ClientListeners {
             )
         )
     }
+
+    /// The addresses among them.
+    var endpoints: [Endpoint] { descriptors.compactMap { Sockets.localEndpoint($0) } }
 
     /// New connections get other options from now on.
     func reconfigure(_ detection: DeadPeerDetection) {

@@ -10,6 +10,8 @@ final class Connection {
     let peer: Peer
     /// The owner of a client over a Unix socket, which is counted by it.
     let localOwner: OwnerKey?
+    /// Where an intercepted client wanted to go; nil for all others.
+    let original: Endpoint?
     /// What the kernel would not take yet.
     var output = OutputQueue()
     /// Bytes that the engine has not consumed, to be offered again with more.
@@ -24,10 +26,18 @@ final class Connection {
     var isBroken = false
     var isClosed = false
 
-    init(id: ConnectionID, loop: EventLoop, descriptor: Int32, peer: Peer, localOwner: OwnerKey? = nil) {
+    init(
+        id: ConnectionID,
+        loop: EventLoop,
+        descriptor: Int32,
+        peer: Peer,
+        localOwner: OwnerKey? = nil,
+        original: Endpoint? = nil
+    ) {
         self.id = id
         self.peer = peer
         self.localOwner = localOwner
+        self.original = original
         watch = SocketWatch(loop: loop, descriptor: descriptor, token: id.token)
     }
 }

@@ -91,7 +91,19 @@ final class DataPlane: ReadinessHandler {
     /// Takes over an accepted socket; closes it where the engine has no room.
     func accepted(_ descriptor: Int32, _ peer: Peer) {
         let owner = identity.owner(of: peer, at: descriptor, now: loop.now)
-        guard let id = engine.accepted(owner: owner, now: loop.now) else {
+        let localOwner = peer.endpoint == nil ? owner : nil
+        adopt(descriptor, peer, engine.accepted(owner: owner, now: loop.now), localOwner: localOwner)
+    }
+
+    /// Registers what the engine has accepted, and closes what it has not.
+    func adopt(
+        _ descriptor: Int32,
+        _ peer: Peer,
+        _ id: ConnectionID?,
+        localOwner: OwnerKey? = nil,
+        original: Endpoint? = nil
+    ) {
+        guard let id else {
             Sockets.closeWithReset(descriptor)
             perform()
             settle()
@@ -99,9 +111,16 @@ final class DataPlane: ReadinessHandler {
         }
         // A connection that had to go for this one has left its slot to it: it is closed first.
         perform()
-        let localOwner = peer.endpoint == nil ? owner : nil
         if let localOwner { identity.local.opened(localOwner) }
-        register(Connection(id: id, loop: loop, descriptor: descriptor, peer: peer, localOwner: localOwner))
+        let connection = Connection(
+            id: id,
+            loop: loop,
+            descriptor: descriptor,
+            peer: peer,
+            localOwner: localOwner,
+            original: original
+        )
+        register(connection)
         settle()
     }
 
@@ -307,7 +326,7 @@ final class DataPlane: ReadinessHandler {
     /// Bytes that the app at the far end of a client connection has not read.
     func unread(at id: SlotID) -> Int? {
         guard let connection = find(.client(id)) else { return nil }
-        return identity.unread(by: connection.peer, at: connection.watch.descriptor)
+        return identity.unread(by: connection)
     }
 
     /// By what an owner's processes are found: the far ends of some of its connections.
@@ -315,7 +334,7 @@ final class DataPlane: ReadinessHandler {
         var holders = Holders()
         for id in engine.policy.connections(of: owner, limit: limit) {
             guard let connection = find(.client(id)) else { continue }
-            identity.find(connection.peer, at: connection.watch.descriptor, &holders)
+            identity.find(connection, &holders)
         }
         return holders
     }
@@ -327,7 +346,7 @@ final class DataPlane: ReadinessHandler {
         var unread: [SlotID] = []
         for id in engine.suspects(of: owner, limit: ClientPolicy.mostClients) {
             guard let connection = find(.client(id)) else { continue }
-            identity.find(connection.peer, at: connection.watch.descriptor, &holders)
+            identity.find(connection, &holders)
             if self.unread(at: id) ?? 0 > 0 { unread.append(id) }
         }
         return (holders, unread)

@@ -28,6 +28,8 @@ public final class Dialer {
         public var sources: [Endpoint.Address] = []
         /// Ports to dial from; nil leaves them to the kernel.
         public var sourcePorts: ClosedRange<UInt16>?
+        /// SO_MARK of the sockets, where this process may set it; 0 for none.
+        public var mark: UInt32 = 0
 
         /// The defaults.
         public init() {}
@@ -67,12 +69,15 @@ public final class Dialer {
     /// of the loop.
     public var onFinished: (_ token: UInt64, Result<DialedSocket, DialFailure>) -> Void = { _, _ in }
 
+    /// Told of each socket as soon as it is connecting; nil where nobody wants to know.
+    var onOpened: ((Int32) -> Void)?
+
     /// A dialer that asks `resolver`, whose answers it alone is told from now on.
     public init(loop: EventLoop, resolver: Resolver, options: Options = Options()) {
         self.loop = loop
         self.resolver = resolver
         self.options = options
-        sources = DialerSources(options.sources, ports: options.sourcePorts)
+        sources = DialerSources(options)
         names = NameCache(limits: options.names)
         timer = LoopTimer(loop: loop) { [unowned self] in deadlinePassed() }
         resolver.onFinished = { [weak self] query, result in
@@ -92,7 +97,7 @@ public final class Dialer {
     /// name servers may be others: reconfigure the resolver first.
     public func reconfigure(_ options: Options) {
         self.options = options
-        sources = DialerSources(options.sources, ports: options.sourcePorts)
+        sources = DialerSources(options)
         names.reconfigure(options.names)
     }
 
@@ -195,6 +200,7 @@ public final class Dialer {
         switch sources.open(to: endpoint) {
         case .failure(let cause): return cause
         case .success(let descriptor):
+            onOpened?(descriptor)
             let watch = DescriptorWatch(loop: loop, descriptor: descriptor) { [unowned self] _, _ in
                 attemptReady(attempt, for: id)
             }

@@ -9,13 +9,15 @@ struct DialerSources {
     private let fours: [Endpoint.Address]
     private let sixes: [Endpoint.Address]
     private let ports: ClosedRange<UInt16>?
+    private let mark: UInt32
     private var next = 0
 
-    /// Addresses of both families in any order. For a family without any the kernel chooses.
-    init(_ addresses: [Endpoint.Address], ports: ClosedRange<UInt16>? = nil) {
-        self.ports = ports
-        fours = addresses.filter { !$0.isIPv6 }
-        sixes = addresses.filter(\.isIPv6)
+    /// For a family without any address the kernel chooses.
+    init(_ options: Dialer.Options) {
+        ports = options.sourcePorts
+        mark = options.mark
+        fours = options.sources.filter { !$0.isIPv6 }
+        sixes = options.sources.filter(\.isIPv6)
     }
 
     /// Starts one connection, from the source whose turn it is or, where that has no port left, another.
@@ -43,7 +45,7 @@ struct DialerSources {
         from source: Endpoint.Address?
     ) -> Result<Int32, DialFailure> {
         let own = source.map { Endpoint(address: $0, port: 0) }
-        switch Sockets.openStream(to: destination, from: own, ports: ports) {
+        switch Sockets.openStream(to: destination, from: own, ports: ports, mark: mark) {
         case .success(let descriptor): return .success(descriptor)
         case .failure(let error) where error.code == EADDRNOTAVAIL:
             switch Sockets.explainShortage(to: destination, from: source) {

@@ -33,6 +33,7 @@ extension EngineConfiguration {
         if case .only(let ports) = settings.tunnel.allowedPorts { allowedTunnelPorts = ports }
         tunnelIdleTimeout = settings.tunnel.idleTimeout
         halfCloseTimeout = settings.tunnel.halfCloseTimeout
+        rawIdleTimeout = settings.redirect.rawIdleTimeout
         maxTunnels = settings.tunnel.max
         maxQuietPerDestination = settings.tunnel.maxQuietPerDestination
         connectTimeout = settings.upstream.connectTimeout
@@ -77,8 +78,10 @@ extension ClientLimits {
 }
 
 extension Dialer.Options {
-    init(_ settings: Settings) {
+    /// - Parameter mark: the one in force, which is that of the start.
+    init(_ settings: Settings, mark: UInt32) {
         self.init()
+        self.mark = mark
         names.minTTL = settings.dns.minTTL
         names.maxTTL = settings.dns.maxTTL
         names.negativeTTL = settings.dns.negativeTTL
@@ -89,8 +92,10 @@ extension Dialer.Options {
 }
 
 extension Resolver.Options {
-    init(_ settings: Settings) {
+    /// - Parameter mark: the one in force, which is that of the start.
+    init(_ settings: Settings, mark: UInt32) {
         self.init(servers: settings.dns.servers.map(\.description), timeout: settings.dns.timeout)
+        self.mark = mark
     }
 }
 

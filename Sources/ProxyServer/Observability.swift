@@ -27,6 +27,8 @@ final class Observability: AdminPages {
     var places: [String] = []
     /// Ports from which this host's apps can reach weir.
     private var clientPorts = Int.max
+    private var redirect = RedirectState(user: OwnIdentity.user, controlGroup: OwnIdentity.controlGroup())
+    private var refusedRedirects: () -> Int = { 0 }
     /// What only the shell counts.
     var counters = ShellCounters()
 
@@ -52,6 +54,15 @@ final class Observability: AdminPages {
 
     /// Where the admin server listens, or "off".
     var adminEndpoint: String { admin?.endpoint?.description ?? "off" }
+
+    /// Where the admin server listens; nil if it does not.
+    var adminAddress: Endpoint? { admin?.endpoint }
+
+    /// What is told of redirected connections from now on; until then, that none are taken.
+    func showRedirect(_ state: RedirectState, refused: @escaping () -> Int) {
+        redirect = state
+        refusedRedirects = refused
+    }
 
     /// Takes over other settings; the admin server stays where it is.
     func reconfigure(_ settings: Settings) {
@@ -110,6 +121,8 @@ final class Observability: AdminPages {
         dataPlane.noteTrends()
         var snapshot = ProxySnapshot(dataPlane.engine, process, withOrigins: withOrigins)
         snapshot.clientPorts.used = dataPlane.clientPortsInUse
+        snapshot.redirect = redirect
+        snapshot.redirect.refused = refusedRedirects()
         snapshot.clientPorts.limit = clientPorts
         snapshot.clientPorts.growth = dataPlane.clientTrend.growth
         snapshot.upstreamPorts.growth = dataPlane.upstreamTrend.growth

@@ -5,6 +5,7 @@ import Logging
 import ProxyCore
 import Reactor
 public import Settings
+import Telemetry
 
 /// Why the daemon could not start; one line for people.
 public struct StartError: Error, CustomStringConvertible {
@@ -20,6 +21,9 @@ public final class ProxyServer {
     private let resolver: Resolver
     private let dataPlane: DataPlane
     private let listeners: ClientListeners
+    private let interceptor: Interceptor?
+    /// SO_MARK of the sockets that are opened; 0 for none.
+    private let mark: UInt32
     private let observability: Observability
     private var loaded: LoadedSettings
     /// In Via where the settings give no name: of this process alone, so that a loop is told from a chain.
@@ -39,13 +43,16 @@ public final class ProxyServer {
         // Every connection is a descriptor; the settings were fitted to the hard limit.
         var limitError: SystemError?
         do { _ = try ResourceLimits.raiseDescriptors() } catch { limitError = error }
+        let wantedMark = UInt32(clamping: settings.redirect.mark.count)
+        let markObstacle = wantedMark == 0 ? nil : Sockets.obstacle(toMark: wantedMark)
+        mark = markObstacle == nil ? wantedMark : 0
         do {
             loop = try EventLoop()
-            resolver = try Resolver(loop: loop, options: Resolver.Options(settings))
+            resolver = try Resolver(loop: loop, options: Resolver.Options(settings, mark: mark))
         } catch {
             throw StartError(description: "\(error)")
         }
-        let dialer = Dialer(loop: loop, resolver: resolver, options: Dialer.Options(settings))
+        let dialer = Dialer(loop: loop, resolver: resolver, options: Dialer.Options(settings, mark: mark))
         var random = SystemRandomNumberGenerator()
         pseudonym = ProxyServer.makePseudonym(&random)
         dataPlane = DataPlane(
@@ -70,8 +77,18 @@ public final class ProxyServer {
         if let limitError {
             log.warning("the limit of descriptors stays as it is", metadata: ["reason": "\(limitError)"])
         }
+        if let markObstacle { ProxyServer.tellUnmarked(log, markObstacle) }
         try listen(settings)
         connect()
+        connectInterceptor()
+    }
+
+    /// Once, at start: it is no error, as long as the rules tell weir's connections by something else.
+    private static func tellUnmarked(_ log: Logger, _ obstacle: SystemError) {
+        log.warning(
+            "weir's own connections carry no mark; rules can tell them by user or control group only",
+            metadata: ["reason": "\(obstacle)", "remedy": "CAP_NET_ADMIN, or redirect.mark: 0"]
+        )
     }
 
     private func listen(_ settings: Settings) throws(StartError) {
@@ -84,6 +101,7 @@ public final class ProxyServer {
                 case .unix(let path): try listeners.listen(at: path, mode: settings.listenMode)
                 }
             }
+            interceptor = try Interceptor(loop: loop, settings: settings, log: log)
         } catch {
             throw StartError(description: "\(error)")
         }
@@ -105,6 +123,7 @@ public final class ProxyServer {
         }
         dataPlane.onSettled = { [unowned self] in
             listeners.setRoom(dataPlane.engine.canAccept)
+            interceptor?.setRoom(dataPlane.engine.canAccept)
             if isStopping && dataPlane.engine.isAtRest { loop.stop() }
         }
         drainTimer = LoopTimer(loop: loop) { [unowned self] in
@@ -119,6 +138,21 @@ public final class ProxyServer {
         signals.append(SignalWatch(loop: loop, signal: SIGHUP) { [unowned self] in reloadSettings() })
     }
 
+    private func connectInterceptor() {
+        guard let interceptor else { return }
+        interceptor.forbid(listeners.endpoints + (observability.adminAddress.map { [$0] } ?? []))
+        interceptor.onAccept = { [unowned self] in dataPlane.intercepted($0, $1, $2) }
+        interceptor.onExhausted = listeners.onExhausted
+        dataPlane.dialer.onOpened = { [unowned interceptor] in interceptor.dialled($0) }
+        let state = RedirectState(
+            listen: interceptor.endpoints.map(\.description),
+            mark: mark,
+            user: OwnIdentity.user,
+            controlGroup: OwnIdentity.controlGroup()
+        )
+        observability.showRedirect(state) { [unowned interceptor] in interceptor.refused }
+    }
+
     /// Where apps are served.
     public var endpoints: [String] { listeners.places }
 
@@ -126,6 +160,16 @@ public final class ProxyServer {
     public func run() {
         let places = endpoints.joined(separator: ", ")
         log.info("serving", metadata: ["listen": "\(places)", "admin": "\(observability.adminEndpoint)"])
+        if let interceptor {
+            let places = interceptor.endpoints.map(\.description).joined(separator: ", ")
+            log.info(
+                "taking redirected connections",
+                metadata: [
+                    "listen": "\(places)", "mark": "\(mark)",
+                    "tproxy": "\(interceptor.isTransparent ? "yes" : "no")",
+                ]
+            )
+        }
         notifier?.ready(status: "serving on \(places)")
         loop.run()
         dataPlane.close()
@@ -142,6 +186,7 @@ public final class ProxyServer {
         notifier?.stopping(status: "draining")
         listeners.close()
         observability.places = []
+        interceptor?.close()
         if !loaded.settings.drainTimeout.isUnlimited {
             drainTimer?.arm(at: loop.now + loaded.settings.drainTimeout)
         }
@@ -181,13 +226,14 @@ public final class ProxyServer {
         }
         let settings = new.settings
         do {
-            try resolver.reconfigure(Resolver.Options(settings))
+            try resolver.reconfigure(Resolver.Options(settings, mark: mark))
         } catch {
             log.error("name servers not changed", metadata: ["reason": "\(error)"])
         }
         loaded = new
-        dataPlane.dialer.reconfigure(Dialer.Options(settings))
+        dataPlane.dialer.reconfigure(Dialer.Options(settings, mark: mark))
         listeners.reconfigure(DeadPeerDetection(settings.tcp))
+        interceptor?.reconfigure(DeadPeerDetection(settings.tcp))
         observability.reconfigure(settings)
         dataPlane.reconfigure(EngineConfiguration(settings, pseudonym: pseudonym))
         log.info("settings reloaded", metadata: ["changes": "\(changes.count)"])

@@ -26,6 +26,8 @@ public final class Resolver {
         public var servers: [String]
         /// One look-up at most, all servers, retries and search domains included; more than zero.
         public var timeout: Interval
+        /// SO_MARK of the sockets to name servers, where this process may set it; 0 for none.
+        public var mark: UInt32 = 0
         /// Read instead of `/etc/resolv.conf`; for tests.
         var resolvConf: String?
 

@@ -19,6 +19,8 @@ final class ResolverChannel {
     private var channel: ares_channel?
     private var watches: [Int32: DescriptorWatch] = [:]
     private var timer: LoopTimer?
+    /// SO_MARK of the sockets; 0 for none.
+    fileprivate private(set) var mark: UInt32 = 0
     /// Names that have not been answered yet.
     private(set) var pending = 0
 
@@ -76,6 +78,11 @@ final class ResolverChannel {
             free(settings.resolvconf_path)
         }
         try ResolverChannel.check(ares_init_options(&channel, &settings, Int32(mask)))
+        mark = options.mark
+        if mark != 0 {
+            let context = Unmanaged.passUnretained(self).toOpaque()
+            ares_set_socket_configure_callback(channel, socketOpened, context)
+        }
         if options.servers.isEmpty { return }
         let list = options.servers.map(ResolverChannel.withoutIdleBrackets).joined(separator: ",")
         let status = ares_set_servers_ports_csv(channel, list)
@@ -237,6 +244,15 @@ private func socketStateChanged(
     guard let context else { fatalError("c-ares lost the channel") }
     Unmanaged<ResolverChannel>.fromOpaque(context).takeUnretainedValue()
         .watch(descriptor, readable != 0, writable != 0)
+}
+
+/// Called for each socket before it is connected.
+private func socketOpened(_ descriptor: Int32, _ type: Int32, _ context: UnsafeMutableRawPointer?) -> Int32 {
+    guard let context else { fatalError("c-ares lost the channel") }
+    let channel = Unmanaged<ResolverChannel>.fromOpaque(context).takeUnretainedValue()
+    // Whether that is allowed was found out at start.
+    Sockets.setMark(descriptor, channel.mark)
+    return Int32(ARES_SUCCESS)
 }
 
 private func addressesFound(

@@ -22,17 +22,24 @@ public enum Sockets {
     /// Starts to connect, from `source` where one is given (its port is usually 0). The connection stands, or
     /// has failed, when the socket becomes writable: then ask ``connectResult(_:)``.
     ///
+    /// - Parameters:
+    ///   - ports: to connect from; nil leaves them to the kernel.
+    ///   - mark: SO_MARK, where this process may set it; 0 for none.
+    ///
     /// Failures to expect at once: EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL, ENETUNREACH,
     /// ECONNREFUSED, EAFNOSUPPORT, EACCES, EPERM.
     public static func openStream(
         to destination: Endpoint,
         from source: Endpoint? = nil,
-        ports: ClosedRange<UInt16>? = nil
+        ports: ClosedRange<UInt16>? = nil,
+        mark: UInt32 = 0
     ) -> Result<Int32, SystemError> {
         let address = SocketAddress(destination)
         let descriptor = socket(address.family, streamType, 0)
         if descriptor < 0 { return .failure(SystemError("open a socket", code: errno)) }
         setNoDelay(descriptor)
+        // Whether that is allowed was found out at start.
+        if mark != 0 { setMark(descriptor, mark) }
         if let ports { limitPorts(descriptor, ports) }
         if let source, let error = bindSource(descriptor, source) {
             close(descriptor)

@@ -8,10 +8,12 @@ public enum AccessRecordFormat {
     /// - Parameters:
     ///   - text: "METHOD target" as the client sent it; any bytes.
     ///   - client: the client's address and port, or whatever names it.
+    ///   - original: the address that an intercepted client dialled; empty, and left out, for all others.
     public static func appendText(
         _ record: AccessRecord,
         text: Span<UInt8>,
         client: String,
+        original: Span<UInt8> = Span(),
         at time: WallTime,
         to buffer: inout ByteBuffer
     ) {
@@ -22,6 +24,10 @@ public enum AccessRecordFormat {
         buffer.append(kind(of: record))
         buffer.append(" request=")
         buffer.appendQuoted(text)
+        if !original.isEmpty {
+            buffer.append(" original=")
+            buffer.append(original)
+        }
         buffer.append(" status=")
         buffer.append(decimal: UInt64(record.status))
         buffer.append(" up=")
@@ -48,6 +54,7 @@ public enum AccessRecordFormat {
         _ record: AccessRecord,
         text: Span<UInt8>,
         client: String,
+        original: Span<UInt8> = Span(),
         at time: WallTime,
         to buffer: inout ByteBuffer
     ) {
@@ -58,6 +65,7 @@ public enum AccessRecordFormat {
         buffer.member("kind", kind(of: record))
         buffer.member("method", method)
         buffer.member("target", text.extracting(min(method.count + 1, text.count)..<text.count))
+        if !original.isEmpty { buffer.member("original", original) }
         buffer.member("status", Int(record.status))
         buffer.member("up", record.bytesUp)
         buffer.member("down", record.bytesDown)

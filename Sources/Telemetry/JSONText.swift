@@ -18,6 +18,16 @@ extension ByteBuffer {
         append("[")
     }
 
+    /// Adds a member with an array of texts.
+    public mutating func member(_ key: String, _ values: [String]) {
+        beginArray(key)
+        for (index, value) in values.enumerated() {
+            if index > 0 { append(",") }
+            appendJSONString(value.utf8.span)
+        }
+        endArray()
+    }
+
     /// Closes the array that was opened last.
     public mutating func endArray() { append("]") }
 

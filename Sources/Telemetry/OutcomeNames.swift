@@ -127,11 +127,24 @@ extension Verdict {
     }
 }
 
+extension InterceptedKind {
+    /// Stable name in lower case.
+    public var name: String {
+        switch self {
+        case .http: "http"
+        case .tls: "tls"
+        case .http2: "http2"
+        case .raw: "raw"
+        }
+    }
+}
+
 extension OriginKind {
     /// Stable name in lower case.
     public var name: String {
         switch self {
         case .http: "http"
+        case .intercepted: "intercepted"
         case .tunnel: "tunnel"
         }
     }

@@ -13,6 +13,7 @@ public enum PrometheusText {
     public static func write(_ snapshot: ProxySnapshot, to buffer: inout ByteBuffer) {
         writeProcess(snapshot, &buffer)
         writeClients(snapshot, &buffer)
+        writeIntercepted(snapshot, &buffer)
         writeExchanges(snapshot, &buffer)
         writeTunnels(snapshot, &buffer)
         writeLeaks(snapshot, &buffer)
@@ -121,9 +122,24 @@ public enum PrometheusText {
         )
     }
 
+    private static func writeIntercepted(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {
+        let name = "weir_intercepted_connections_total"
+        buffer.family(name, .counter, "Redirected client connections, by what their first bytes were.")
+        for kind in InterceptedKind.allCases {
+            let count = snapshot.engine.intercepted.count(at: Int(kind.rawValue))
+            buffer.sample(name, "kind", kind.name, count)
+        }
+        buffer.sample(name, "kind", "refused", snapshot.redirect.refused)
+    }
+
     private static func writeExchanges(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {
         let statistics = snapshot.engine
-        buffer.metric("weir_requests_total", .counter, "Requests whose head was read.", statistics.requests)
+        buffer.metric(
+            "weir_requests_total",
+            .counter,
+            "Requests whose head was read, and redirected tunnels.",
+            statistics.requests
+        )
         var name = "weir_responses_total"
         buffer.family(name, .counter, "Final responses sent, by class of the status.")
         for hundreds in 2...5 {

@@ -36,6 +36,8 @@ public struct ProxySnapshot: Sendable {
     public var isDraining = false
     /// Limits in force.
     public var configuration = EngineConfiguration()
+    /// Redirected connections.
+    public var redirect = RedirectState()
     /// What only the shell knows.
     public var process = ProcessFigures()
 

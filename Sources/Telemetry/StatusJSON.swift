@@ -29,6 +29,7 @@ public enum StatusJSON {
         writePorts(snapshot, &buffer)
         writePool(snapshot, &buffer)
         writeCounters(snapshot, &buffer)
+        writeRedirect(snapshot, &buffer)
         writeLimits(snapshot.configuration, &buffer)
         buffer.endObject()
         buffer.append("\n")
@@ -65,6 +66,18 @@ public enum StatusJSON {
             buffer.member("owners_\(verdict.name)", snapshot.ownersByVerdict.count(at: Int(verdict.rawValue)))
         }
         buffer.member("stalled", snapshot.stalled)
+        buffer.endObject()
+    }
+
+    /// What `weirctl redirect` reads before it installs rules.
+    private static func writeRedirect(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {
+        let redirect = snapshot.redirect
+        buffer.beginObject("redirect")
+        buffer.member("listen", redirect.listen)
+        buffer.member("mark", Int(redirect.mark))
+        buffer.member("uid", Int(redirect.user))
+        buffer.member("cgroup", optional: redirect.controlGroup)
+        buffer.member("pid", snapshot.process.processID)
         buffer.endObject()
     }
 
@@ -110,6 +123,7 @@ public enum StatusJSON {
             buffer.beginObject()
             buffer.member("origin", origin.authority)
             buffer.member("kind", origin.kind.name)
+            if origin.kind == .intercepted { buffer.member("host", origin.name) }
             buffer.member("dialling", origin.dialling)
             buffer.member("leased", origin.leased)
             buffer.member("idle", origin.idle)
@@ -150,6 +164,12 @@ public enum StatusJSON {
         buffer.member("queue_refusals", pool.queueRefusals)
         buffer.member("closed_in_grace", engine.gracefulCloses)
         buffer.member("reset_after_grace", engine.resetAfterGrace)
+        buffer.beginObject("intercepted")
+        for kind in InterceptedKind.allCases {
+            buffer.member(kind.name, engine.intercepted.count(at: Int(kind.rawValue)))
+        }
+        buffer.member("refused", snapshot.redirect.refused)
+        buffer.endObject()
         buffer.beginObject("outcomes")
         for cause in Cause.allCases {
             buffer.member(cause.name, engine.outcomes.count(at: Int(cause.rawValue)))
@@ -192,6 +212,7 @@ public enum StatusJSON {
         buffer.member("client.max_age", clients.maxAge)
         buffer.member("client.write_timeout", configuration.writeTimeout)
         buffer.member("client.min_progress", configuration.minProgress)
+        buffer.member("redirect.raw_idle_timeout", configuration.rawIdleTimeout)
         buffer.member("tunnel.idle_timeout", configuration.tunnelIdleTimeout)
         buffer.member("tunnel.half_close_timeout", configuration.halfCloseTimeout)
         buffer.member("tunnel.max", limit: configuration.maxTunnels)

@@ -28,6 +28,6 @@ struct OutcomeNameTests {
     @Test("every limit on a message has a name of its own, in lower case")
     func limits() { expectStable(Limit.allCases.map(\.name)) }
 
-    @Test("both kinds of origin have a name of their own")
-    func kinds() { expectStable([OriginKind.http, .tunnel].map(\.name)) }
+    @Test("each kind of origin has a name of its own")
+    func kinds() { expectStable([OriginKind.http, .intercepted, .tunnel].map(\.name)) }
 }

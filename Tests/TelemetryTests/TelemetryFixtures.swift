@@ -36,7 +36,8 @@ enum Fixture {
             waited: .zero,
             firstByte: Interval(nanoseconds: 10_000_999),
             textOffset: 0,
-            textCount: 0
+            textCount: 0,
+            originalCount: 0
         )
     }
 
@@ -47,6 +48,7 @@ enum Fixture {
             host: host,
             port: port,
             kind: .http,
+            name: "",
             dialling: 0,
             idle: idle,
             leased: leased,

@@ -1,0 +1,20 @@
+internal import Glibc
+
+/// What rules that redirect connections have to know of this process, so that they let its own through.
+public enum OwnIdentity {
+    /// The effective user.
+    public static var user: UInt32 { geteuid() }
+
+    /// The control group in the unified hierarchy, as `/proc/self/cgroup` has it: from the root of this process'
+    /// cgroup namespace. Nil where there is none.
+    public static func controlGroup() -> String? {
+        guard let text = SmallFile.read("/proc/self/cgroup", limit: 1 << 16) else { return nil }
+        return controlGroup(in: text)
+    }
+
+    /// The line `0::/path` of the unified hierarchy (cgroups(7)).
+    static func controlGroup(in text: String) -> String? {
+        let line = text.split(separator: "\n").first { $0.hasPrefix("0::/") }
+        return line.map { String($0.dropFirst(3)) }
+    }
+}

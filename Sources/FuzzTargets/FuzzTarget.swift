@@ -10,6 +10,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case target
     /// A settings file.
     case settings
+    /// The first bytes of a connection that was redirected: what they are, and a TLS client's server name.
+    case firstBytes = "first-bytes"
     /// The whole engine, with clients and origins that do what the bytes say.
     case engine
 
@@ -31,6 +33,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
                 try properties.check()
             case .target: try TargetProperties(input, mistake).check()
             case .settings: try SettingsProperties(input, mistake).check()
+            case .firstBytes: try FirstBytesProperties(input, mistake).check()
             case .engine:
                 var run = EngineRun(input, mistake)
                 try run.check()
@@ -65,6 +68,10 @@ public enum PlantedMistake: String, CaseIterable, Sendable {
     case wrongLine
     /// A setting is lost when the settings are written out.
     case loseSetting
+    /// The first bytes are said to be decided one byte too early.
+    case decideEarly
+    /// A byte that is none of a host name's is taken into a server name.
+    case dirtyName
     /// One byte of content is lost on its way to a client.
     case loseContentByte
     /// One byte of content is lost on its way to an origin.
@@ -87,6 +94,7 @@ public enum PlantedMistake: String, CaseIterable, Sendable {
         case .loseChunkByte, .decimalChunkSize, .forwardFramingTrailer: [.chunked]
         case .longerHost, .otherPort: [.target]
         case .wrongLine, .loseSetting: [.settings]
+        case .decideEarly, .dirtyName: [.firstBytes]
         case .loseContentByte, .loseUploadByte, .repeatRequest, .addByte, .loseOutcome, .forgetClose,
             .completeTruncated:
             [.engine]

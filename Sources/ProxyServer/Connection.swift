@@ -1,4 +1,5 @@
 import ClientPolicy
+import Dialling
 import ProxyCore
 import Reactor
 

@@ -25,7 +25,8 @@ extension DataPlane {
         var actions: [Action] = []
         swap(&actions, &taken)
         var target: Connection?
-        for action in actions {
+        for index in actions.indices {
+            let action = actions[index]
             switch action {
             case .send(let id, let offset, let count):
                 guard let connection = aim(id, &target) else { continue }
@@ -36,7 +37,12 @@ extension DataPlane {
                 if writer.isFull { flush(connection) }
                 writer.addReceived(spanOffset + offset..<spanOffset + offset + count)
             default:
-                if let connection = target { flush(connection) }
+                if let connection = target {
+                    // An app that does not know of the proxy has its port towards the origin blocked for a minute
+                    // if it closes first (TIME_WAIT). It cannot where our FIN comes with the last byte.
+                    let isLast = connection.original != nil && isEnded(connection, by: actions[index...])
+                    flush(connection, isLast: isLast)
+                }
                 target = nil
                 performControl(action)
             }
@@ -44,6 +50,12 @@ extension DataPlane {
         if let connection = target { flush(connection) }
         actions.removeAll(keepingCapacity: true)
         swap(&actions, &taken)
+    }
+
+    private func isEnded(_ connection: Connection, by actions: ArraySlice<Action>) -> Bool {
+        actions.contains { action in
+            if case .finish(let id) = action { id == connection.id } else { false }
+        }
     }
 
     /// Directs the writer at a connection; what was collected for another is written first. Nil where
@@ -56,9 +68,10 @@ extension DataPlane {
         return target
     }
 
-    private func flush(_ connection: Connection) {
+    private func flush(_ connection: Connection, isLast: Bool = false) {
         let result = writer.write(
             to: connection.watch.descriptor,
+            isLast: isLast,
             outbox: engine.outbox,
             received: block,
             queue: &connection.output

@@ -39,7 +39,12 @@ public final class Dialer {
         var descriptor: Int32
         var watch: DescriptorWatch
         var began: MonotonicTime
+        /// How often it came back to this process.
+        var returns = 0
     }
+
+    /// How often one attempt may come back.
+    private static let mostReturns = 8
 
     private struct Dial {
         var token: UInt64
@@ -71,6 +76,8 @@ public final class Dialer {
 
     /// Told of each socket as soon as it is connecting; nil where nobody wants to know.
     var onOpened: ((Int32) -> Void)?
+    /// Asked of each connection that stands whether it leads back to this process; nil where none can.
+    var comesBack: ((Int32) -> Bool)?
 
     /// A dialer that asks `resolver`, whose answers it alone is told from now on.
     public init(loop: EventLoop, resolver: Resolver, options: Options = Options()) {
@@ -217,7 +224,11 @@ public final class Dialer {
 
     private func attemptReady(_ attempt: Int, for id: SlotID) {
         guard dials.isAlive(id), let socket = dials[id].attempts[attempt] else { return }
-        let code = Sockets.connectResult(socket.descriptor)
+        var code = Sockets.connectResult(socket.descriptor)
+        if code == 0, comesBack?(socket.descriptor) == true {
+            code = tryAgain(attempt, socket, for: id)
+            if code == 0 { return }
+        }
         if code == 0 {
             carryOut(dials[id].race?.attemptConnected(attempt), for: id)
         } else {
@@ -228,6 +239,18 @@ public final class Dialer {
             carryOut(dials[id].race?.attemptFailed(attempt, cause, now: loop.now), for: id)
         }
         rearm()
+    }
+
+    /// The connection was redirected here, although rules let weir's own pass. They do where they are asked; but
+    /// the connection tracking remembers an app's connection that was reset for ten seconds, and treats the next
+    /// one between the same ports as it treated that. The reset of this one makes it forget.
+    private func tryAgain(_ attempt: Int, _ socket: Attempt, for id: SlotID) -> Int32 {
+        guard socket.returns < Dialer.mostReturns, let race = dials[id].race else { return ELOOP }
+        dials[id].attempts[attempt]?.returns += 1
+        let endpoint = Endpoint(address: race.addresses[attempt], port: dials[id].port)
+        let code = Sockets.connectAgain(socket.descriptor, to: endpoint)
+        if code == 0 { onOpened?(socket.descriptor) }
+        return code
     }
 
     private func win(_ attempt: Int, for id: SlotID) {

@@ -15,6 +15,13 @@ final class Interceptor {
         case isOurs = "it is weir's own: the rules must let pass its mark, its user or its control group"
     }
 
+    private struct Returned {
+        var descriptor: Int32
+        var peer: Endpoint
+        var original: Endpoint
+        var at: MonotonicTime
+    }
+
     /// Told of each connection that is served: socket, client, and where it was meant to go.
     var onAccept: (Int32, Endpoint, Endpoint) -> Void = { _, _, _ in }
     /// Told that accept(2) found no descriptor or memory, with the errno.
@@ -30,16 +37,28 @@ final class Interceptor {
     private let loop: EventLoop
     private let listeners: ClientListeners
     private let log: Logger
+    private let diagnostics: SocketDiagnostics?
     /// weir's listeners of every kind.
     private var ownListeners: [Endpoint] = []
     private var ownSockets = OwnSockets()
+    /// Connections of weir's own, which whoever dialled them is about to take back.
+    private var returned: [Returned] = []
+    private var returnTimer: LoopTimer?
+    private static let mostReturned = 64
+    private static let patience = Interval.milliseconds(100)
     private var quietUntil = MonotonicTime.zero
     private static let pauseBetweenWarnings = Interval.seconds(60)
 
     /// Listens on the addresses of the settings; nil where there is none. An address of IPv6 may be missing
     /// where the kernel runs without, as long as there is another.
-    init?(loop: EventLoop, settings: Settings, log: Logger) throws(SystemError) {
+    init?(
+        loop: EventLoop,
+        settings: Settings,
+        diagnostics: SocketDiagnostics?,
+        log: Logger
+    ) throws(SystemError) {
         if settings.redirect.listen.isEmpty { return nil }
+        self.diagnostics = diagnostics
         self.loop = loop
         self.log = log
         listeners = ClientListeners(loop: loop)
@@ -58,6 +77,7 @@ final class Interceptor {
         listeners.onAccept = { [unowned self] descriptor, peer in
             if let peer = peer.endpoint { accepted(descriptor, peer) } else { Sockets.close(descriptor) }
         }
+        returnTimer = LoopTimer(loop: loop) { [unowned self] in closeReturned() }
     }
 
     /// Names the other listeners, to which no connection may lead.
@@ -66,6 +86,20 @@ final class Interceptor {
     /// A socket is on its way to an origin: were it redirected here, it would go round for ever.
     func dialled(_ descriptor: Int32) { ownSockets.note(descriptor) }
 
+    /// Whether a connection that was dialled leads here: its other end, accepted or not, is this process' own.
+    func comesBack(_ descriptor: Int32) -> Bool {
+        guard let diagnostics, let local = Sockets.localEndpoint(descriptor) else { return false }
+        return endpoints.contains { listener in
+            guard listener.address.isIPv6 == local.address.isIPv6 else { return false }
+            let here = Endpoint(address: listener.address.reachedLocally, port: listener.port)
+            // Not what is left of an app's connection from that port, whose end is in TIME_WAIT here.
+            switch diagnostics.report(from: here, to: local)?.state {
+            case .established, .synReceived, .newSynReceived: return true
+            default: return false
+            }
+        }
+    }
+
     /// Accepts only while there is room.
     func setRoom(_ hasRoom: Bool) { listeners.setRoom(hasRoom) }
 
@@ -73,18 +107,44 @@ final class Interceptor {
     func reconfigure(_ detection: DeadPeerDetection) { listeners.reconfigure(detection) }
 
     /// Stops listening.
-    func close() { listeners.close() }
+    func close() {
+        listeners.close()
+        for connection in returned { Sockets.closeWithReset(connection.descriptor) }
+        returned = []
+    }
 
     private func accepted(_ descriptor: Int32, _ peer: Endpoint) {
-        guard let original = Sockets.originalDestination(descriptor) else {
-            // The client has left already.
+        // Nothing to serve where the client has left already, as weir does itself with what came back to it.
+        guard Sockets.peerEndpoint(descriptor) != nil,
+            let original = Sockets.originalDestination(descriptor)
+        else {
             return Sockets.closeWithReset(descriptor)
         }
-        if let refusal = refusal(of: peer, to: original) {
+        switch refusal(of: peer, to: original) {
+        case nil: onAccept(descriptor, peer, original)
+        case .isOurs:
+            // A reset would reach the dialer before it has found out, and look like the origin's.
+            returned.append(Returned(descriptor: descriptor, peer: peer, original: original, at: loop.now))
+            closeReturned()
+        case let refusal?:
             Sockets.closeWithReset(descriptor)
-            return warn(refusal, peer, original)
+            warn(refusal, peer, original)
         }
-        onAccept(descriptor, peer, original)
+    }
+
+    /// Closes what came back, oldest first, as far as it was taken back. What was not for some time was not
+    /// expected to come.
+    private func closeReturned() {
+        while let oldest = returned.first {
+            let isStanding = Sockets.peerEndpoint(oldest.descriptor) != nil
+            let isOverdue =
+                loop.now.since(oldest.at) >= Interceptor.patience || returned.count > Interceptor.mostReturned
+            if isStanding && !isOverdue { break }
+            returned.removeFirst()
+            Sockets.closeWithReset(oldest.descriptor)
+            if isStanding { warn(.isOurs, oldest.peer, oldest.original) }
+        }
+        returnTimer?.arm(at: returned.first.map { $0.at + Interceptor.patience } ?? .never)
     }
 
     private func refusal(of peer: Endpoint, to original: Endpoint) -> Refusal? {
@@ -98,10 +158,7 @@ final class Interceptor {
 
     /// Who listens on all addresses listens on this one, if it is this host's.
     private func leadsHere(_ address: Endpoint.Address, by listener: Endpoint.Address) -> Bool {
-        switch (listener, address) {
-        case (.v4(0), .v4), (.v6(0, 0, _), .v6): Sockets.isLocal(address)
-        default: false
-        }
+        listener.isUnspecified && listener.isIPv6 == address.isIPv6 && Sockets.isLocal(address)
     }
 
     private func warn(_ refusal: Refusal, _ peer: Endpoint, _ original: Endpoint) {
@@ -115,5 +172,22 @@ final class Interceptor {
                 "refused": "\(refused)",
             ]
         )
+    }
+}
+
+extension Endpoint.Address {
+    /// Whether it is 0.0.0.0 or ::.
+    fileprivate var isUnspecified: Bool {
+        switch self {
+        case .v4(let bits): bits == 0
+        case .v6(let high, let low, _): high == 0 && low == 0
+        }
+    }
+
+    /// Where this host's own connections to a listener at this address arrive when they are redirected: the
+    /// loopback address stands for all.
+    fileprivate var reachedLocally: Endpoint.Address {
+        if !isUnspecified { return self }
+        return isIPv6 ? .v6(high: 0, low: 1, scope: 0) : .v4(0x7F00_0001)
     }
 }

@@ -21,7 +21,7 @@ public final class ProxyServer {
     private let resolver: Resolver
     private let dataPlane: DataPlane
     private let listeners: ClientListeners
-    private let interceptor: Interceptor?
+    private var interceptor: Interceptor?
     /// SO_MARK of the sockets that are opened; 0 for none.
     private let mark: UInt32
     private let observability: Observability
@@ -101,7 +101,12 @@ public final class ProxyServer {
                 case .unix(let path): try listeners.listen(at: path, mode: settings.listenMode)
                 }
             }
-            interceptor = try Interceptor(loop: loop, settings: settings, log: log)
+            interceptor = try Interceptor(
+                loop: loop,
+                settings: settings,
+                diagnostics: dataPlane.identity.diagnostics,
+                log: log
+            )
         } catch {
             throw StartError(description: "\(error)")
         }
@@ -144,6 +149,7 @@ public final class ProxyServer {
         interceptor.onAccept = { [unowned self] in dataPlane.intercepted($0, $1, $2) }
         interceptor.onExhausted = listeners.onExhausted
         dataPlane.dialer.onOpened = { [unowned interceptor] in interceptor.dialled($0) }
+        dataPlane.dialer.comesBack = { [unowned interceptor] in interceptor.comesBack($0) }
         let state = RedirectState(
             listen: interceptor.endpoints.map(\.description),
             mark: mark,

@@ -1,4 +1,5 @@
 import Basics
+import ProxyCore
 
 /// An app's connection to the proxy: sends its requests, judges what comes back, and ends as planned.
 final class ClientPeer {
@@ -13,6 +14,8 @@ final class ClientPeer {
     /// Position in `plan.exchanges` of the exchange whose response is awaited.
     private var current = 0
     private var tunnelSeen = 0
+    /// It says nothing before the origin does.
+    private var awaitsGreeting = false
     /// The exchange whose content waits for 100 (Continue).
     private var uninvited: Int?
 
@@ -53,7 +56,9 @@ final class ClientPeer {
                 state = .gone
             }
         }
-        if plan.isPipelining {
+        if plan.interception == .relay {
+            beginRelay()
+        } else if plan.isPipelining {
             for index in plan.exchanges.indices { sendRequest(index) }
         } else {
             sendRequest(0)
@@ -241,6 +246,31 @@ final class ClientPeer {
         }
     }
 
+    // MARK: Interception
+
+    /// Where it dials, if it does not know of the proxy.
+    var originalDestination: OriginalDestination? {
+        let host = "o\(exchange.origin).test"
+        return switch plan.interception {
+        case .none: nil
+        case .http: OriginalDestination(host: host, port: 80)
+        case .relay: OriginalDestination(host: host, port: UInt16(exchange.tunnelPort))
+        }
+    }
+
+    /// Neither side has to say first that there is a connection.
+    private func beginRelay() {
+        state = .tunnel
+        awaitsGreeting = !exchange.isEager && exchange.tunnelDown > 0
+        if !awaitsGreeting { speak() }
+    }
+
+    private func speak() {
+        awaitsGreeting = false
+        sendTunnelBytes(exchange)
+        if !exchange.originFinishesFirst && plan.end != .leak { socket.finish() }
+    }
+
     // MARK: Tunnel
 
     private func becomeTunnel() {
@@ -267,6 +297,7 @@ final class ClientPeer {
             )
         }
         tunnelSeen += bytes.count
+        if awaitsGreeting { speak() }
     }
 
     private func tunnelEnded(isReset: Bool) {

@@ -14,6 +14,8 @@ extension ExchangePlan {
         var head: String
         if isConnect {
             head = "CONNECT \(host):\(tunnelPort) HTTP/1.1\r\nHost: \(host):\(tunnelPort)\r\n"
+        } else if isIntercepted {
+            head = "\(method) /x/\(id) HTTP/1.\(isHTTP10 ? 0 : 1)\r\nHost: \(host)\r\n"
         } else {
             head = "\(method) http://\(host)/x/\(id) HTTP/1.\(isHTTP10 ? 0 : 1)\r\nHost: \(host)\r\n"
         }

@@ -61,12 +61,15 @@ struct OriginPlan {
 /// One client connection.
 struct ClientPlan {
     enum End { case close, leak, halfClose, reset }
+    /// Whether the client knows of the proxy; if not, whether it speaks HTTP or something else.
+    enum Interception { case none, http, relay }
 
     var startsAt = MonotonicTime.zero
     var owner = 0
     /// Indices of its exchanges.
     var exchanges: [Int] = []
     var isPipelining = false
+    var interception = Interception.none
     var end = End.close
     /// It leaves, in whatever phase, at this instant.
     var abortsAt: MonotonicTime?
@@ -101,6 +104,8 @@ struct ExchangePlan {
     var id = 0
     var origin = 0
     var method = "GET"
+    /// Its client does not know of the proxy.
+    var isIntercepted = false
     var isHTTP10 = false
     var asksClose = false
     var expectsContinue = false

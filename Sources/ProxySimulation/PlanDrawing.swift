@@ -15,6 +15,8 @@ struct PlanDrawing {
         // Numbers of its own, so that everything else stays as it was.
         drawing.random = RandomSource(seed: seed ^ 0x1EA6)
         drawing.drawLeaks()
+        drawing.random = RandomSource(seed: seed ^ 0x12C7)
+        drawing.drawInterceptions()
         return drawing.plan
     }
 
@@ -75,6 +77,72 @@ struct PlanDrawing {
                 add(new, owner, exchanges: 2 + random.below(4))
             }
         }
+    }
+
+    /// In half of the worlds some clients do not know of the proxy.
+    private mutating func drawInterceptions() {
+        guard random.oneIn(2) else { return }
+        for _ in 0...random.below(4) {
+            let first = plan.exchanges.count
+            var new = client()
+            new.interception = pick(.http, .relay)
+            // As beside leaks: who half-closes in a queue is taken for gone.
+            if plan.mood == .clean && new.end == .halfClose { new.end = .close }
+            // In pieces, and with pauses in which nobody knows what it will be; but the beginning of a request
+            // line is whole, or it would be something else.
+            new.capacity = 65536
+            new.writes = Pace()
+            if random.oneIn(2) {
+                new.writes.bytes = 9 + random.below(40)
+                new.writes.pause = pick(.zero, .milliseconds(10), .milliseconds(70))
+            }
+            for index in first..<plan.exchanges.count {
+                plan.exchanges[index] = intercepted(plan.exchanges[index], new)
+            }
+            if new.interception == .relay {
+                new.exchanges = [first]
+                new.isPipelining = false
+                plan.exchanges.removeLast(plan.exchanges.count - first - 1)
+            }
+            plan.clients.append(new)
+        }
+    }
+
+    /// The exchange as one of a client that dials one origin and does not know of the proxy.
+    private mutating func intercepted(_ former: ExchangePlan, _ client: ClientPlan) -> ExchangePlan {
+        var exchange = former
+        exchange.isIntercepted = true
+        exchange.malformed = nil
+        exchange.origin = plan.exchanges[client.exchanges[0]].origin
+        exchange.requestContent = min(exchange.requestContent, 100)
+        exchange.responseContent = min(exchange.responseContent, 100)
+        if client.interception == .relay { return relayed(exchange) }
+        let origin = plan.origins[exchange.origin]
+        let canLose = plan.mood == .clean && origin.closesAfter < .max && !origin.announcesClose
+        if exchange.isConnect || canLose {
+            exchange.method = "GET"
+            exchange.isEager = false
+            exchange.offersUpgrade = false
+            exchange.expectsContinue = false
+            exchange.requestFraming = .none
+            exchange.requestContent = 0
+        }
+        return exchange
+    }
+
+    /// The exchange as a tunnel for which nobody has asked.
+    private mutating func relayed(_ former: ExchangePlan) -> ExchangePlan {
+        var exchange = ExchangePlan()
+        exchange.id = former.id
+        exchange.origin = former.origin
+        exchange.method = "CONNECT"
+        exchange.isIntercepted = true
+        exchange.tunnelUp = random.below(pick(2, 10, 300))
+        exchange.tunnelDown = random.below(pick(2, 300))
+        exchange.isEager = random.oneIn(2)
+        // Who finishes while it waits in a queue is taken for gone.
+        exchange.originFinishesFirst = random.oneIn(2) || plan.mood == .clean
+        return exchange
     }
 
     private mutating func add(_ client: ClientPlan, _ owner: Int, exchanges count: Int) {

@@ -6,6 +6,7 @@ struct OriginKey: Hashable {
     var host: String
     var port: UInt16
     var isTunnel: Bool
+    var isIntercepted = false
 }
 
 /// What the shell holds of one connection: bytes that the engine has not consumed, and bytes that the

@@ -86,7 +86,7 @@ extension World {
         let text = String(decoding: ownBytes(record.textOffset, record.textCount), as: UTF8.self)
         let digits = text.reversed().prefix { $0.isNumber }
         guard var id = Int(String(digits.reversed())) else { return }
-        if record.isTunnel && text.hasPrefix("CONNECT") { id -= 10_000 }
+        if record.isTunnel && !text.hasPrefix("GET") { id -= 10_000 }
         guard ledger.records.indices.contains(id) else { return }
         ledger.records[id] += 1
         if ledger.records[id] > 1 { violate(.outcome, "two records of exchange \(id)") }
@@ -150,7 +150,8 @@ extension World {
         let key = OriginKey(
             host: destination.host,
             port: destination.port,
-            isTunnel: destination.kind == .tunnel
+            isTunnel: destination.kind == .tunnel,
+            isIntercepted: destination.kind == .intercepted
         )
         dials[.upstream(id)] = key
         upstreamCounts[key, default: 0] += 1

@@ -172,7 +172,13 @@ extension World {
             let key =
                 owner % 3 == 2
                 ? OwnerKey(high: 0, low: UInt64(owner)) : OwnerKey.local(uid: UInt32(owner), cgroup: 7)
-            call("accepted") { [now] in accepted = $0.accepted(owner: key, now: now) }
+            call("accepted") { [now] in
+                if let destination = client.originalDestination {
+                    accepted = $0.intercepted(owner: key, destination: destination, now: now)
+                } else {
+                    accepted = $0.accepted(owner: key, now: now)
+                }
+            }
             guard let id = accepted else {
                 client.socket.link.toPeer.reset(isLosingUnread: true)
                 _ = client.socket.link.toProxy.closeReader()

@@ -60,8 +60,12 @@ public struct GatherWriter {
     /// Writes the pieces after whatever waits in `queue`, leaves there what the kernel did not take, and
     /// forgets the pieces. Where something waits already, nothing is tried: the socket was full a moment
     /// ago, and its writability will be reported.
+    ///
+    /// - Parameter isLast: Whether the end of the stream (``Sockets/shutdownWrite(_:)``) follows at once. The kernel
+    ///   then waits for it, and sends both in one segment.
     public mutating func write(
         to descriptor: Int32,
+        isLast: Bool = false,
         outbox: ByteBuffer,
         received: ReceiveBlock,
         queue: inout OutputQueue
@@ -76,7 +80,7 @@ public struct GatherWriter {
                 let runs = fill(room, outboxBytes, received)
                 var written = 0
                 if queue.isEmpty {
-                    switch Self.send(descriptor, runs) {
+                    switch Self.send(descriptor, runs, isLast: isLast) {
                     case .failed(let code): return .failed(code)
                     case .wouldBlock: break
                     case .bytes(let count): written = count
@@ -106,11 +110,16 @@ public struct GatherWriter {
         return UnsafeMutableBufferPointer(rebasing: room[0..<pieceCount])
     }
 
-    private static func send(_ descriptor: Int32, _ runs: UnsafeMutableBufferPointer<iovec>) -> WriteResult {
-        if runs.count > 1 { return Sockets.write(descriptor, runs) }
+    private static func send(
+        _ descriptor: Int32,
+        _ runs: UnsafeMutableBufferPointer<iovec>,
+        isLast: Bool
+    ) -> WriteResult {
+        if runs.count > 1 { return Sockets.write(descriptor, runs, isLast: isLast) }
         return Sockets.write(
             descriptor,
-            UnsafeRawBufferPointer(start: runs[0].iov_base, count: runs[0].iov_len)
+            UnsafeRawBufferPointer(start: runs[0].iov_base, count: runs[0].iov_len),
+            isLast: isLast
         )
     }
 

@@ -49,20 +49,28 @@ extension Sockets {
         )
     }
 
-    /// Writes one run of bytes.
-    static func write(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> WriteResult {
-        let flags = Int32(MSG_NOSIGNAL)
+    /// Writes one run of bytes; the last ones are held back until the end of the stream is sent.
+    static func write(
+        _ descriptor: Int32,
+        _ bytes: UnsafeRawBufferPointer,
+        isLast: Bool = false
+    ) -> WriteResult {
+        let flags = Int32(MSG_NOSIGNAL | (isLast ? MSG_MORE : 0))
         return writeResult(
             SystemCall.attempt("send") { send(descriptor, bytes.baseAddress, bytes.count, flags) }
         )
     }
 
     /// Writes several runs with one call: sendmsg(2), as writev(2) cannot be told not to raise SIGPIPE.
-    static func write(_ descriptor: Int32, _ runs: UnsafeMutableBufferPointer<iovec>) -> WriteResult {
+    static func write(
+        _ descriptor: Int32,
+        _ runs: UnsafeMutableBufferPointer<iovec>,
+        isLast: Bool = false
+    ) -> WriteResult {
         var message = msghdr()
         message.msg_iov = runs.baseAddress
         message.msg_iovlen = runs.count
-        let flags = Int32(MSG_NOSIGNAL)
+        let flags = Int32(MSG_NOSIGNAL | (isLast ? MSG_MORE : 0))
         return writeResult(SystemCall.attempt("sendmsg") { sendmsg(descriptor, &message, flags) })
     }
 

@@ -55,6 +55,25 @@ extension Sockets {
         return code == 0 ? nil : SystemError("set SO_MARK", code: code)
     }
 
+    /// Takes a connection that stands back with RST and starts it anew on the same socket: from the same port
+    /// where nobody else has that too, otherwise from another.
+    ///
+    /// - Returns: 0 where it stands or is being made, as after ``openStream(to:from:ports:mark:)``; else the
+    ///   `errno`.
+    public static func connectAgain(_ descriptor: Int32, to destination: Endpoint) -> Int32 {
+        let local = localEndpoint(descriptor)
+        // connect(2): AF_UNSPEC dissolves the association. It also gives up a port that the kernel had chosen.
+        let nowhere = SocketAddress()
+        var code = SystemCall.perform("connect") { nowhere.lend { connect(descriptor, $0, $1) } }
+        if code != 0 { return code }
+        if let local {
+            _ = SystemCall.perform("bind") { SocketAddress(local).lend { bind(descriptor, $0, $1) } }
+        }
+        let address = SocketAddress(destination)
+        code = SystemCall.perform("connect") { address.lend { connect(descriptor, $0, $1) } }
+        return code == EINPROGRESS ? 0 : code
+    }
+
     /// Whether the address is one of this host's, or of this network namespace's.
     public static func isLocal(_ address: Endpoint.Address) -> Bool {
         let own = SocketAddress(Endpoint(address: address, port: 0))

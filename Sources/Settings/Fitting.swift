@@ -154,7 +154,7 @@ struct Fitting {
         }
         if refused.isDisjoint(with: ["listen", "redirect.listen"]) {
             for endpoint in settings.redirect.listen where endpoint.port != 0 {
-                if settings.listen.contains(endpoint) { refuseShared(endpoint, "listen") }
+                if settings.listen.contains(.network(endpoint)) { refuseShared(endpoint, "listen") }
                 if settings.admin == endpoint { refuseShared(endpoint, "admin") }
             }
         }

@@ -14,10 +14,18 @@ extension ValueGrammar where Value == [NetworkEndpoint] {
                 switch word {
                 case "off": return []
                 case "on": return usualEndpoints
-                default: return try endpoints.parse(raw)
+                default:
+                    return try parseList(raw, emptyMeans: "write on, off or an address:port") {
+                        text throws(ValueProblem) in
+                        try parseEndpoint(text)
+                    }
                 }
             },
-            format: { $0.isEmpty ? "off" : $0 == usualEndpoints ? "on" : endpoints.format($0) }
+            format: { endpoints in
+                if endpoints.isEmpty { return "off" }
+                return endpoints == usualEndpoints
+                    ? "on" : endpoints.map(\.description).joined(separator: ",")
+            }
         )
     }
 }

@@ -73,6 +73,7 @@ struct CorpusTests {
             case .target: ["http://user@a/", "http://[::1]:8080/?q", "a.test:443"]
             case .requestHead: ["GET http://a/ HTTP/1.1\r\nHost: a\r\nConnection: x-a\r\nX-A: 1\r\n\r\n"]
             case .responseHead: ["HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1\r\n\r\n"]
+            case .firstBytes: ["GET / HTTP/1.1\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"]
             case .engine: []
             }
         return texts.map { Array($0.utf8) }

@@ -204,10 +204,14 @@ class Lab:
     def run_requests(self, requests=300, rate=100):
         return self.run_kind("requests-http", requests, rate)
 
+    def app_hop(self, scheme):
+        """The ports that the app dials."""
+        return (PROXY_PORT,) if self.via_weir else ORIGIN_PORTS[scheme]
+
     def measure(self, scheme, argv):
         """Runs the app, which afterwards holds what it holds, and counts what is left after 5 s."""
         upstream_hop = ORIGIN_PORTS[scheme]
-        app_hop = (PROXY_PORT,) if self.via_weir else upstream_hop
+        app_hop = self.app_hop(scheme)
         sampler = Sampler(self.namespace, {app_hop, upstream_hop})
         app = self.spawn(argv, self.environment())
         line = app.stdout.readline()

@@ -30,11 +30,11 @@ class Weir:
     """Runs weir inside a namespace on its default ports (the namespace makes them its own).
 
     `settings` becomes one `--set` each, `config` is the text of a settings file, `config_file` the path of
-    one. Standard error is kept and shown when a test fails.
+    one, `prefix` what the command line begins with. Standard error is kept and shown when a test fails.
     """
 
     def __init__(self, namespace, settings=None, config=None, config_file=None, environment=None,
-                 arguments=None, address="127.0.0.1", admin_address="127.0.0.1"):
+                 arguments=None, address="127.0.0.1", admin_address="127.0.0.1", prefix=None):
         self.namespace = namespace
         self.address, self.port = address, PROXY_PORT
         self.admin_address, self.admin_port = admin_address, ADMIN_PORT
@@ -43,7 +43,7 @@ class Weir:
         if config is not None:
             self.config_path = os.path.join(self.directory.name, "weir.yaml")
             self.write_config(config)
-        self.command = [binary(), "run", "--listen", f"{address}:{PROXY_PORT}",
+        self.command = [*(prefix or []), binary(), "run", "--listen", f"{address}:{PROXY_PORT}",
                         "--admin", f"{admin_address}:{ADMIN_PORT}"]
         if self.config_path:
             self.command += ["--config", self.config_path]

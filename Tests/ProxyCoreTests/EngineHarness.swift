@@ -95,7 +95,7 @@ final class EngineHarness {
     ) throws -> HarnessPeer {
         var peer: HarnessPeer?
         event { shell in
-            let owner = OwnerKey(high: 0, low: owner)
+            let owner = OwnerKey.local(uid: UInt32(owner), cgroup: 7)
             if let id = shell.engine.intercepted(owner: owner, destination: destination, now: shell.now) {
                 peer = shell.adopt(id)
             }

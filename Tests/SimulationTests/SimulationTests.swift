@@ -83,6 +83,17 @@ struct SimulationTests {
         #expect(worlds >= 10)
     }
 
+    @Test("clients that do not know of the proxy are served from the pool and relayed in many worlds")
+    func interceptions() {
+        var counts = [Int](repeating: 0, count: InterceptedKind.allCases.count)
+        for seed in UInt64(0)..<300 {
+            let intercepted = Simulation.run(seed: seed, stride: 1000).statistics.intercepted
+            for kind in counts.indices { counts[kind] += intercepted[kind] }
+        }
+        #expect(counts[Int(InterceptedKind.http.rawValue)] > 100)
+        #expect(counts[Int(InterceptedKind.raw.rawValue)] > 100)
+    }
+
     @Test("every oracle has a planted bug")
     func everyOracleIsProven() {
         #expect(Set(PlantedBug.allCases.map(\.oracle)) == Set(Oracle.allCases))

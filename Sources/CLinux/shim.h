@@ -3,9 +3,15 @@
 // are the same here and there.
 #pragma clang module import SwiftGlibc
 #include <linux/inet_diag.h>
+#include <linux/netfilter/nf_conntrack_tcp.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /// A question for one or more TCP sockets, as sock_diag(7) wants it: no padding in between.
 struct weir_socket_request {
@@ -31,3 +37,16 @@ enum { WEIR_FILEID_KERNFS = 0xfe };
 
 // A GNU extension; the C library's own declaration wants a structure with an array without a length.
 int open_by_handle_at(int mount, void *handle, int flags);
+
+// GNU extensions that Swift's module of the C library hides.
+int memfd_create(const char *name, unsigned int flags);
+int pipe2(int ends[2], int flags);
+
+// Macros that Swift cannot read, and functions that the C library has only since 2.36.
+enum { WEIR_MFD_CLOEXEC = 1, WEIR_NLA_F_NESTED = NLA_F_NESTED, WEIR_POSIX_SPAWN_SETSID = 0x80 };
+
+static inline int weir_pidfd_open(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+
+static inline int weir_pidfd_send_signal(int descriptor, int number) {
+    return (int)syscall(SYS_pidfd_send_signal, descriptor, number, (void *)0, 0);
+}

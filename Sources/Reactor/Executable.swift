@@ -2,12 +2,12 @@ internal import Glibc
 
 /// Programs on disk: where this one lies, and handing the process over to another.
 public enum Executable {
+    /// The path of this program, or nil. Run by it, unlike by /proc/self/exe, a process bears the program's name.
+    public static var own: String? { SmallFile.link("/proc/self/exe") }
+
     /// The path of an executable in this program's own directory, or nil.
     public static func beside(_ name: String) -> String? {
-        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-        let count = readlink("/proc/self/exe", &buffer, buffer.count)
-        if count <= 0 || count == buffer.count { return nil }
-        let own = String(decoding: buffer[0..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        guard let own else { return nil }
         guard let slash = own.lastIndex(of: "/") else { return nil }
         let path = own[...slash] + name
         return access(String(path), X_OK) == 0 ? String(path) : nil

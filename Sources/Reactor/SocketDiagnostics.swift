@@ -92,6 +92,26 @@ public final class SocketDiagnostics {
         return EAGAIN
     }
 
+    /// Whether a socket of this network namespace listens for connections to an address: at it, or at the
+    /// wildcard. Nobody is connected to for it.
+    public func isListening(at endpoint: Endpoint) -> Bool {
+        // No connection has this far end, and without one the kernel falls back to the listener.
+        let nowhere: Endpoint.Address =
+            if case .v4 = endpoint.address { .v4(0) } else { .v6(high: 0, low: 0, scope: 0) }
+        if !ask(from: endpoint, to: Endpoint(address: nowhere, port: 0)) { return false }
+        for _ in 0..<SocketDiagnostics.patience {
+            switch socket.receive(into: buffer) {
+            case .bytes(let count):
+                guard let message = answer(count) else { continue }
+                guard case .socket(_, _, let report) = message else { return false }
+                return report.state == .listening
+            case .lost: continue
+            case .nothing: return false
+            }
+        }
+        return false
+    }
+
     /// Sends the question; false where nobody took it.
     func ask(from: Endpoint, to: Endpoint) -> Bool {
         request.setEnds(from: from, to: to)

@@ -45,6 +45,7 @@ let package = Package(
         pureTarget("UpstreamPool", ["Basics"]),
         pureTarget("ClientPolicy", ["Basics"]),
         pureTarget("Dialling", ["Basics"]),
+        pureTarget("Redirection", ["Dialling"]),
         pureTarget("ProxyCore", ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy"]),
         pureTarget("Telemetry", ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy", "ProxyCore"]),
         pureTarget("Survey", ["Basics", "Dialling", "ClientPolicy", "Telemetry"]),
@@ -75,7 +76,7 @@ let package = Package(
         .executableTarget(
             name: "weirctl",
             dependencies: [
-                "Basics", "Dialling", "ClientPolicy", "Telemetry", "Survey", "Reactor",
+                "Basics", "Dialling", "ClientPolicy", "Telemetry", "Survey", "Redirection", "Reactor",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: common
@@ -113,9 +114,13 @@ let package = Package(
         ),
         tests("CommandLineTests", ["weir", "Settings"]),
         tests("SurveyTests", ["Survey", "ClientPolicy", "Dialling", "Telemetry", "Basics"]),
+        tests("RedirectionTests", ["Redirection", "Dialling"]),
         tests(
             "weirctlTests",
-            ["weirctl", "Survey", "ClientPolicy", "Telemetry", "Basics", "Dialling", "Reactor"]
+            [
+                "weirctl", "Survey", "Redirection", "ClientPolicy", "Telemetry", "Basics", "Dialling",
+                "Reactor",
+            ]
         ),
         tests("SimulationTests", ["ProxySimulation", "ProxyCore", "UpstreamPool", "ClientPolicy", "Basics"]),
         tests("FuzzTests", ["FuzzTargets"]),

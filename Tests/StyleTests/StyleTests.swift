@@ -13,6 +13,7 @@ struct StyleTests {
         "UpstreamPool": ["Basics"],
         "ClientPolicy": ["Basics"],
         "Dialling": ["Basics"],
+        "Redirection": ["Dialling"],
         "ProxyCore": ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy"],
         "Telemetry": ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy", "ProxyCore"],
         "Survey": ["Basics", "Dialling", "ClientPolicy", "Telemetry"],

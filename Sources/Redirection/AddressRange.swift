@@ -1,0 +1,106 @@
+public import Dialling
+
+/// A block of IP addresses, as CIDR writes it (RFC 4632): an address and how many of its first bits count.
+public struct AddressRange: Hashable, Sendable {
+    /// The first address; no bit behind the prefix is set.
+    public let first: Endpoint.Address
+    /// 0 to 32, or to 128 for IPv6.
+    public let prefixLength: Int
+
+    /// Reads `10.0.0.0/8`, `2001:db8::/32`, or an address alone.
+    ///
+    /// - Throws: for what is none, a prefix that is too long, and bits set behind the prefix: whoever wrote
+    ///   10.1.2.3/8 may have meant the one address as well as the sixteen million.
+    public init(_ text: String) throws(RedirectionError) {
+        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let address = Endpoint.Address(literal: String(parts[0])), !text.contains("["),
+            !text.contains("%")
+        else {
+            throw RedirectionError(
+                "'\(text)' is not an address or a block such as 10.0.0.0/8 or 2001:db8::/32"
+            )
+        }
+        if case .v6(0, let low, _) = address, low >> 32 == 0xffff {
+            throw RedirectionError("'\(text)' is an IPv4 address in IPv6's clothes: write it as IPv4")
+        }
+        let longest = address.isIPv4 ? 32 : 128
+        var length = longest
+        if parts.count == 2 {
+            guard let number = Int(parts[1]), parts[1].utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }),
+                number <= longest
+            else { throw RedirectionError("'\(text)': the prefix is a number from 0 to \(longest)") }
+            length = number
+        }
+        first = address.masked(to: length)
+        prefixLength = length
+        if first != address {
+            throw RedirectionError("'\(text)' has bits set behind its prefix: write \(self) or \(address)")
+        }
+    }
+
+    /// For addresses that are known to be good; bits behind the prefix are dropped.
+    init(_ address: Endpoint.Address, _ prefixLength: Int) {
+        first = address.masked(to: prefixLength)
+        self.prefixLength = prefixLength
+    }
+
+    /// Whether these are IPv4 addresses.
+    public var isIPv4: Bool { first.isIPv4 }
+
+    /// Whether every address of another block is one of these.
+    public func contains(_ other: AddressRange) -> Bool {
+        isIPv4 == other.isIPv4 && prefixLength <= other.prefixLength
+            && other.first.masked(to: prefixLength) == first
+    }
+
+    /// The blocks that none of the others contains, each once, in order: nft refuses intervals that overlap.
+    public static func merged(_ ranges: [AddressRange]) -> [AddressRange] {
+        var kept: [AddressRange] = []
+        for range in ranges.sorted(by: { ($0.prefixLength, "\($0)") < ($1.prefixLength, "\($1)") })
+        where !kept.contains(where: { $0.contains(range) }) {
+            kept.append(range)
+        }
+        return kept
+    }
+}
+
+extension AddressRange: CustomStringConvertible {
+    /// `10.0.0.0/8`; an address alone where all of its bits count.
+    public var description: String {
+        prefixLength == (isIPv4 ? 32 : 128) ? "\(first)" : "\(first)/\(prefixLength)"
+    }
+}
+
+extension Endpoint.Address {
+    var isIPv4: Bool { if case .v4 = self { true } else { false } }
+
+    /// The address with all bits behind the first `length` cleared, and without its interface.
+    func masked(to length: Int) -> Endpoint.Address {
+        // Shifting by the whole width leaves nothing, as it should.
+        switch self {
+        case .v4(let bits): .v4(bits & ~(UInt32.max >> UInt32(length)))
+        case .v6(let high, let low, _):
+            .v6(
+                high: high & ~(UInt64.max >> UInt64(min(length, 64))),
+                low: low & ~(UInt64.max >> UInt64(max(length - 64, 0))),
+                scope: 0
+            )
+        }
+    }
+
+    /// 127.0.0.0/8 or ::1.
+    var isLoopback: Bool {
+        switch self {
+        case .v4(let bits): bits >> 24 == 127
+        case .v6(let high, let low, _): high == 0 && low == 1
+        }
+    }
+
+    /// 0.0.0.0 or ::, which listens everywhere.
+    var isAny: Bool {
+        switch self {
+        case .v4(let bits): bits == 0
+        case .v6(let high, let low, _): high == 0 && low == 0
+        }
+    }
+}

@@ -69,8 +69,8 @@ install: build
 	install -D -m 0644 config/known-leaker.yaml $(DESTDIR)/etc/weir/known-leaker.yaml
 	install -D -m 0644 systemd/weir.service $(DESTDIR)$(PREFIX)/lib/systemd/system/weir.service
 	install -D -m 0644 systemd/weir-reap@.service $(DESTDIR)$(PREFIX)/lib/systemd/system/weir-reap@.service
-	sed -i 's|/usr/local/bin/|$(PREFIX)/bin/|' $(DESTDIR)$(PREFIX)/lib/systemd/system/weir.service \
-	    $(DESTDIR)$(PREFIX)/lib/systemd/system/weir-reap@.service
+	install -D -m 0644 systemd/weir-redirect@.service $(DESTDIR)$(PREFIX)/lib/systemd/system/weir-redirect@.service
+	sed -i 's|/usr/local/bin/|$(PREFIX)/bin/|' $(DESTDIR)$(PREFIX)/lib/systemd/system/weir*.service
 
 clean:
 	$(SWIFT) package clean

@@ -33,11 +33,11 @@ struct Screen {
 
     /// The size of the terminal's window, where it is known.
     private static func size() -> (rows: Int, columns: Int)? {
-        // struct winsize: rows, columns, and two members that nobody fills. Which module has the type differs
-        // with what else is imported.
-        var window = [UInt16](repeating: 0, count: 4)
+        // The members of struct winsize: Swift finds that one in a module of its own or in the C library's,
+        // by what else is imported.
+        var window: (rows: UInt16, columns: UInt16, width: UInt16, height: UInt16) = (0, 0, 0, 0)
         guard ioctl(StandardStream.output.rawValue, UInt(TIOCGWINSZ), &window) == 0 else { return nil }
-        return (Int(window[0]), Int(window[1]))
+        return (Int(window.rows), Int(window.columns))
     }
 }
 

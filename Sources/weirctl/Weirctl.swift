@@ -6,6 +6,8 @@ struct Weirctl: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "weirctl",
         abstract: "Looks at a running weir.",
-        subcommands: [StatusCommand.self, LeaksCommand.self, ReapCommand.self, DoctorCommand.self]
+        subcommands: [
+            StatusCommand.self, LeaksCommand.self, DoctorCommand.self, RedirectCommand.self, ReapCommand.self,
+        ]
     )
 }

@@ -1,5 +1,6 @@
 internal import Glibc
 
+// Where systemd keeps a unit's processes.
 extension ControlGroups {
     /// A group and how deep it lies, as a search finds it.
     public struct Group: Hashable, Sendable {
@@ -15,8 +16,8 @@ extension ControlGroups {
     /// - Parameter maxDirectories: groups that are looked at; then the search is given up, and what was found
     ///   is all that is told.
     public func groups(ofUnit name: String, maxDirectories: Int = 20_000) -> [Group] {
-        // systemd puts an underscore before names that the kernel's own files could have.
-        groups(maxDirectories: maxDirectories) { last in last == name || last == "_" + name }
+        let names = ControlGroups.names(ofUnit: name)
+        return groups(maxDirectories: maxDirectories) { names.contains($0) }
     }
 
     /// The group of a path from the root of the tree and all that lie below; none where it is not there, or
@@ -62,4 +63,48 @@ extension ControlGroups {
         }
         return found.sorted { $0.path < $1.path }
     }
+
+    /// The group that a unit of the system's manager has now; nil where the unit does not run.
+    ///
+    /// First where systemd puts units that say nothing else, then anywhere: at most `maxDirectories` groups
+    /// are read for that.
+    public func path(ofUnit unit: String, maxDirectories: Int = 20_000) -> String? {
+        for candidate in ControlGroups.usualPaths(ofUnit: unit) where id(of: candidate) != nil {
+            return candidate
+        }
+        let names = Set(ControlGroups.names(ofUnit: unit))
+        return search(maxDirectories: maxDirectories) { name, _ in
+            // What runs below a user's manager are that user's units, whatever they are called.
+            if name.hasPrefix("user@") { return .skip }
+            return names.contains(name) ? .found : .descend
+        }
+    }
+
+    /// Where a unit's group will be unless the unit says something else (`Slice=`), the likeliest first.
+    public static func usualPaths(ofUnit unit: String) -> [String] {
+        if unit.hasSuffix(".slice") { return [slicePath(unit)] }
+        var parent = "/system.slice"
+        // Instances of a template share a slice (systemd.slice(5)), in whose name a dash is a level.
+        if let at = unit.firstIndex(of: "@"), at != unit.startIndex {
+            let template = unit[..<at].split(separator: "-", omittingEmptySubsequences: false)
+                .joined(separator: "\\x2d")
+            parent += "/system-\(template).slice"
+        }
+        return names(ofUnit: unit).map { "\(parent)/\($0)" }
+    }
+
+    /// `a-b.slice` is below `a.slice`.
+    private static func slicePath(_ unit: String) -> String {
+        if unit == "-.slice" { return "/" }
+        var path = ""
+        var name = ""
+        for part in unit.dropLast(6).split(separator: "-") {
+            name += (name.isEmpty ? "" : "-") + part
+            path += "/\(name).slice"
+        }
+        return path
+    }
+
+    /// systemd puts an underscore before names that the kernel's own files could have.
+    private static func names(ofUnit unit: String) -> [String] { [unit, "_" + unit] }
 }

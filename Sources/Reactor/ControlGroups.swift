@@ -138,10 +138,23 @@ public struct ControlGroups: Hashable, Sendable {
         return .found(fromRoot(below))
     }
 
-    /// Reads the tree level by level, as groups of interest are rarely deep; the inode of a directory is the
-    /// group's id.
+    /// The inode of a directory is the group's id.
     func pathBySearch(_ id: UInt64, maxDirectories: Int) -> String? {
         if inode(of: mountPoint) == id { return fromRoot("") }
+        return search(maxDirectories: maxDirectories) { _, found in found == id ? .found : .descend }
+    }
+
+    /// What a search does about a group that it meets.
+    enum Step {
+        case found
+        case descend
+        /// Nothing below it is looked at.
+        case skip
+    }
+
+    /// The path of the first group that is meant. Reads the tree level by level, as groups of interest are rarely
+    /// deep; nil where there is none among `maxDirectories`.
+    func search(maxDirectories: Int, _ judge: (_ name: String, _ id: UInt64) -> Step) -> String? {
         var level = [""]
         var left = maxDirectories
         while !level.isEmpty {
@@ -155,9 +168,12 @@ public struct ControlGroups: Hashable, Sendable {
                     if entry.pointee.d_type != UInt8(DT_DIR) { continue }
                     let name = DirectoryEntry.name(entry)
                     if name == "." || name == ".." { continue }
-                    if UInt64(entry.pointee.d_ino) == id { return fromRoot(parent + "/" + name) }
+                    switch judge(name, UInt64(entry.pointee.d_ino)) {
+                    case .found: return fromRoot(parent + "/" + name)
                     // What would not be looked at need not be remembered.
-                    if next.count < left { next.append(parent + "/" + name) }
+                    case .descend where next.count < left: next.append(parent + "/" + name)
+                    case .descend, .skip: continue
+                    }
                 }
             }
             level = next
@@ -171,11 +187,9 @@ public struct ControlGroups: Hashable, Sendable {
     /// - Parameter limit: counted at most; beyond it the number makes no difference.
     /// - Returns: nil where the group is gone, or lies outside of what is mounted or may be read.
     public func population(of id: UInt64, uid: UInt32, limit: Int = 1024) -> Int? {
-        guard let path = path(of: id), path.hasPrefix(root) else { return nil }
-        let below = root == "/" ? path : String(path.dropFirst(root.count))
-        guard let text = SmallFile.read("\(mountPoint)\(below)/cgroup.procs", limit: 1 << 17) else {
-            return nil
-        }
+        guard let directory = path(of: id).flatMap({ directory(of: $0) }),
+            let text = SmallFile.read(directory + "/cgroup.procs", limit: 1 << 17)
+        else { return nil }
         var count = 0
         for line in text.split(separator: "\n") where count < limit {
             guard let pid = Int32(line) else { continue }
@@ -187,6 +201,22 @@ public struct ControlGroups: Hashable, Sendable {
             count += 1
         }
         return count
+    }
+
+    /// The number that the kernel knows a group by, from its making to its end; nil where there is no such
+    /// group, or it lies outside of what is mounted.
+    public func id(of path: String) -> UInt64? {
+        guard let directory = directory(of: path) else { return nil }
+        var status = stat()
+        guard stat(directory, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return nil }
+        return UInt64(status.st_ino)
+    }
+
+    /// The directory of a group, whether it exists or not; nil where it lies outside of what is mounted.
+    public func directory(of path: String) -> String? {
+        if root == "/" { return mountPoint + path }
+        guard path == root || path.hasPrefix(root + "/") else { return nil }
+        return mountPoint + path.dropFirst(root.count)
     }
 
     /// Kernel threads are in the root group, and have no command line; neither has a process that has ended.

@@ -104,14 +104,17 @@ extension ProxyEngine {
     }
 
     /// A dial ended with an established connection, which reads from now on.
-    public mutating func dialSucceeded(_ id: UpstreamID, now: MonotonicTime) {
+    ///
+    /// - Parameter address: Where it leads, without brackets; nil where nobody knows.
+    public mutating func dialSucceeded(_ id: UpstreamID, at address: String? = nil, now: MonotonicTime) {
         begin(now)
         guard pool.isAlive(id), pool.isDialling(id) else {
             statistics.staleEvents += 1
             return
         }
         upstreamDeadlines.disarm(id.id.slot)
-        pool.connected(id, now: now)
+        let place = address.map { pool.placeHash(of: id, address: $0.utf8.span) }
+        pool.connected(id, at: place, now: now)
         applyPoolEffects()
         applyVerdicts()
     }

@@ -208,7 +208,8 @@ final class DataPlane: ReadinessHandler {
                 peer: .network(socket.endpoint)
             )
             register(connection)
-            engine.dialSucceeded(UpstreamID(id.id), now: loop.now)
+            let address = socket.endpoint.address.description
+            engine.dialSucceeded(UpstreamID(id.id), at: address, now: loop.now)
             perform()
         case .failure(let failure):
             dialFailures[Int(failure.cause.rawValue)] += 1

@@ -196,6 +196,8 @@ extension World {
         let link = Link(world: self, capacity: plan.origins[number].capacity)
         origins.append(OriginPeer(world: self, number: number, key: key, link: link))
         adopt(ShellConnection(id: .upstream(id), link: link, key: key))
-        call("dialSucceeded \(id) \(key)") { [now] in $0.dialSucceeded(id, now: now) }
+        // Two origins each share an address, and one knows two.
+        let address = "192.0.2.\(number / 2 + (number % 5 == 4 && random.oneIn(2) ? 7 : 0))"
+        call("dialSucceeded \(id) \(key) \(address)") { [now] in $0.dialSucceeded(id, at: address, now: now) }
     }
 }

@@ -9,6 +9,8 @@ struct Origin {
     var port: UInt16
     /// Lower-cased Host of an intercepted origin, else empty.
     var name: [UInt8]
+    /// Where its last connection led, or else what its host is, if that is an address.
+    var place = SlotID.none
     var dialling = 0
     var leased = 0
     /// Idle connections, the most recently used at the newest end.
@@ -139,6 +141,9 @@ struct OriginTable {
         mixed = (mixed ^ (mixed >> 32)) &* 0xD6E8_FEB8_6659_FD93
         return mixed ^ (mixed >> 32)
     }
+
+    /// An address or name and port, whatever is done there.
+    func placeHash(_ host: Span<UInt8>, _ port: UInt16) -> UInt64 { hash(.tunnel, host, port, Span()) }
 
     @inline(__always)
     private func mix(_ text: Span<UInt8>, _ mixed: inout UInt64) {

@@ -35,7 +35,7 @@ public struct PoolLimits: Sendable {
     public var maxConnections = 1024
     /// Dialling + idle + leased of one origin; never exceeded. At least 1.
     public var maxPerDestination = 256
-    /// Source ports towards one origin, over all source addresses and less some headroom: connections and
+    /// Source ports towards one address and port, over all source addresses and less some headroom: connections and
     /// TIME_WAIT that we left share them.
     public var ports = Int.max
     /// Idle connections over all origins.

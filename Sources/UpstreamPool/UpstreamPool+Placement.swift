@@ -73,6 +73,7 @@ extension UpstreamPool {
         }
         connections[id.id].state = .idle
         connections[id.id].idleSince = now
+        count(connections[id.id].place, idle: 1)
         idleLinks.append(Int32(id.id.slot), to: &table[origin].idle)
         idleByAgeLinks.append(Int32(id.id.slot), to: &idleByAge)
         armIdle(id, origin, min(idleLimit, table[origin].history.allowed(now)))
@@ -104,13 +105,22 @@ extension UpstreamPool {
         idleLinks.remove(slot, from: &table[connections[id.id].origin].idle)
         idleByAgeLinks.remove(slot, from: &idleByAge)
         idleQueue.disarm(id.id.slot)
+        count(connections[id.id].place, idle: -1)
     }
 
     /// Ends a connection that is on no list and counted nowhere any more. The caller settles the origin.
     mutating func discard(_ id: UpstreamID, _ refusal: Refusal) {
-        connections.remove(id.id)
+        remove(id)
         statistics.refusals[Int(refusal.rawValue)] += 1
         emit(.close(id, refusal))
+    }
+
+    /// Forgets a connection, and its port.
+    mutating func remove(_ id: UpstreamID) {
+        let place = connections[id.id].place
+        connections.remove(id.id)
+        count(place, connections: -1)
+        places.release(place)
     }
 
     mutating func evictOldestIdle(of origin: OriginID, _ refusal: Refusal = .evicted) {
@@ -135,8 +145,9 @@ extension UpstreamPool {
         while table[origin].connections >= limits.maxPerDestination && !table[origin].idle.isEmpty {
             evictOldestIdle(of: origin)
         }
-        while portsInUse(origin) >= limits.ports && !table[origin].idle.isEmpty {
-            evictOldestIdle(of: origin, .portPressure)
+        let place = table[origin].place
+        while portsInUse(at: place) >= limits.ports && places[place].idle > 0 {
+            evictIdle(at: place, .portPressure)
         }
         while connections.count >= limits.maxConnections && idleByAge.first >= 0 { evictOldestIdle(.evicted) }
     }
@@ -174,13 +185,9 @@ extension UpstreamPool {
         }
         if table[origin].isUnused {
             holds.disarm(origin.id.slot)
+            places.release(table[origin].place)
             table.remove(origin)
         }
-    }
-
-    /// Ports that are taken towards the origin, TIME_WAIT that we left included.
-    func portsInUse(_ origin: OriginID) -> Int {
-        table[origin].connections + timeWaits.count(table[origin].hash)
     }
 
     /// Whether the origin would start a dial if there were room under `max_connections`. Its idle ones
@@ -189,7 +196,7 @@ extension UpstreamPool {
         Int(table[origin].waiters.count) > table[origin].dialling
             && table[origin].dialling < limits.maxDialsPerDestination
             && table[origin].dialling + table[origin].leased < limits.maxPerDestination
-            && portsInUse(origin) - Int(table[origin].idle.count) < limits.ports
+            && !isFull(table[origin].place)
             && table[origin].blockedUntil == .zero && !table[origin].isPatient
     }
 
@@ -224,6 +231,7 @@ extension UpstreamPool {
     /// Starts dials while an origin wants one and there is room, or room can be made by evicting
     /// what has been idle longest. Origins take turns.
     mutating func pump() {
+        settleCrossed()
         while hungry.first >= 0 {
             guard let slot = table.origins.occupant(of: Int(hungry.first)) else {
                 preconditionFailure("a forgotten origin is hungry")
@@ -234,15 +242,17 @@ extension UpstreamPool {
             hungryLinks.remove(Int32(slot.slot), from: &hungry)
             startDial(origin)
             settle(origin)
+            settleCrossed()
         }
     }
 
     private mutating func startDial(_ origin: OriginID) {
         // Jitter, so that connections made together do not end together.
         let age = limits.maxAge.scaled(by: Int64(900 + random.below(201)), over: 1000)
-        let id = UpstreamID(
-            connections.insert(Connection(origin: origin, state: .dialling, expiresAt: now + age))
-        )
+        let place = places.refer(to: places[table[origin].place].hash)
+        let connection = Connection(origin: origin, place: place, state: .dialling, expiresAt: now + age)
+        let id = UpstreamID(connections.insert(connection))
+        count(place, connections: 1)
         table[origin].dialling += 1
         statistics.dialsStarted += 1
         statistics.peakConnections = max(statistics.peakConnections, connections.count)

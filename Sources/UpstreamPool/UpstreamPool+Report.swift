@@ -7,6 +7,11 @@ extension UpstreamPool {
         table.hash(kind, host, port, Span())
     }
 
+    /// The address (without brackets) that a dial ended at, with its port, as one number for `connected`.
+    public func placeHash(of id: UpstreamID, address: Span<UInt8>) -> UInt64 {
+        table.placeHash(address, table[connections[id.id].origin].port)
+    }
+
     /// The same for where a connection leads.
     public func destinationHash(of id: UpstreamID) -> UInt64 { table[connections[id.id].origin].hash }
 
@@ -78,7 +83,9 @@ extension UpstreamPool {
     public func mostPortsInUse() -> Int {
         var most = 0
         for slot in 0..<table.origins.capacity {
-            if let id = table.origins.occupant(of: slot) { most = max(most, portsInUse(OriginID(id))) }
+            if let id = table.origins.occupant(of: slot) {
+                most = max(most, portsInUse(at: table[OriginID(id)].place))
+            }
         }
         return most
     }
@@ -198,6 +205,30 @@ extension UpstreamPool {
             )
         }
         precondition(waiters == waiting, "waiter count")
+        checkPlaces()
+    }
+
+    private func checkPlaces() {
+        var held: [SlotID: Int] = [:]
+        var idle: [SlotID: Int] = [:]
+        var references: [SlotID: Int] = [:]
+        for slot in 0..<connections.capacity {
+            guard let id = connections.occupant(of: slot) else { continue }
+            held[connections[id].place, default: 0] += 1
+            references[connections[id].place, default: 0] += 1
+            if connections[id].state == .idle { idle[connections[id].place, default: 0] += 1 }
+        }
+        for slot in 0..<table.origins.capacity {
+            if let id = table.origins.occupant(of: slot) {
+                references[table.origins[id].place, default: 0] += 1
+            }
+        }
+        for (place, count) in references {
+            precondition(places[place].references == count, "references to a place")
+            precondition(places[place].connections == held[place, default: 0], "connections of a place")
+            precondition(places[place].idle == idle[place, default: 0], "idle connections of a place")
+        }
+        precondition(places.count == references.count && crossed.isEmpty, "places")
     }
 
     /// Traps where a bound is exceeded; separate from `checkInvariants`, because a reload may lower a

@@ -24,6 +24,8 @@ public struct UpstreamPool {
     @usableFromInline
     struct Connection {
         var origin: OriginID
+        /// Where it leads, as far as is known.
+        var place: SlotID
         var state: State
         var uses: UInt32 = 0
         var expiresAt: MonotonicTime
@@ -61,6 +63,9 @@ public struct UpstreamPool {
     /// Origins that may not, or will not, dial before an instant.
     var holds = DeadlineQueues(lanes: HoldLane.allCases.count)
     var timeWaits = TimeWaits()
+    var places = Places()
+    /// Places that have filled up, or have room again, since `settleCrossed`.
+    var crossed: [SlotID] = []
     var random: RandomSource
     var isDraining = false
 
@@ -96,6 +101,9 @@ public struct UpstreamPool {
         // Without a window not even the connection that another exchange hands over is recent enough.
         let need = need == .recent && limits.unsafeReuseWindow == .zero ? .fresh : need
         let origin = table.intern(kind, host: host, port: port, name: name)
+        if table[origin].place == .none {
+            table[origin].place = places.refer(to: table.placeHash(host, port))
+        }
         if kind != .tunnel { table[origin].history.noteRequest(now) }
         defer {
             settle(origin)
@@ -114,10 +122,13 @@ public struct UpstreamPool {
     }
 
     /// A dial succeeded. The connection goes to the oldest waiter, else into the pool.
-    public mutating func connected(_ id: UpstreamID, now: MonotonicTime) {
+    ///
+    /// - Parameter place: Where it led (`placeHash`); nil where nobody knows.
+    public mutating func connected(_ id: UpstreamID, at place: UInt64? = nil, now: MonotonicTime) {
         guard connections.isAlive(id.id) else { return }
         precondition(connections[id.id].state == .dialling, "connected twice")
         self.now = now
+        if let place { move(id, to: place) }
         let origin = connections[id.id].origin
         table[origin].dialling -= 1
         if !hand(id, to: origin, isReused: false) {
@@ -143,13 +154,13 @@ public struct UpstreamPool {
         let origin = connections[id.id].origin
         statistics.dialsFailed += 1
         table[origin].dialling -= 1
-        connections.remove(id.id)
+        remove(id)
         if isPressure {
             statistics.backoffs += 1
             table[origin].blockedUntil = now + limits.dialBackoff
             holds.arm(origin.id.slot, lane: HoldLane.backoff.rawValue, at: table[origin].blockedUntil)
-            // An idle connection to this very destination holds one of the ports we lack.
-            evictOldestIdle(of: origin, .portPressure)
+            // An idle connection to this very address holds one of the ports we lack.
+            evictIdle(at: table[origin].place, .portPressure)
         } else if table[origin].waiters.first >= 0 {
             let waiter = waiters[Int(table[origin].waiters.first)]
             dequeue(waiter.id.slot)
@@ -191,7 +202,7 @@ public struct UpstreamPool {
         case .leased: table[origin].leased -= 1
         case .idle: unpark(id)
         }
-        connections.remove(id.id)
+        remove(id)
         settle(origin)
         pump()
     }
@@ -272,7 +283,11 @@ public struct UpstreamPool {
     public mutating func leavesTimeWait(_ id: UpstreamID, now: MonotonicTime) {
         guard connections.isAlive(id.id) else { return }
         timeWaits.expire(now, limit: 64)
-        timeWaits.add(table[connections[id.id].origin].hash, now)
+        let place = connections[id.id].place
+        let wasFull = isFull(place)
+        timeWaits.add(places[place].hash, now)
+        if !wasFull && isFull(place) { crossed.append(place) }
+        settleCrossed()
     }
 
     /// Ports have come free: whoever waited for one may dial.

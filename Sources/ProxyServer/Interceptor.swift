@@ -19,6 +19,7 @@ final class Interceptor {
         var descriptor: Int32
         var peer: Endpoint
         var original: Endpoint
+        var refusal: Refusal
         var at: MonotonicTime
     }
 
@@ -41,7 +42,7 @@ final class Interceptor {
     /// weir's listeners of every kind.
     private var ownListeners: [Endpoint] = []
     private var ownSockets = OwnSockets()
-    /// Connections of weir's own, which whoever dialled them is about to take back.
+    /// Connections that whoever dialled them is about to take back: weir itself, or a look whether it listens.
     private var returned: [Returned] = []
     private var returnTimer: LoopTimer?
     private static let mostReturned = 64
@@ -122,9 +123,17 @@ final class Interceptor {
         }
         switch refusal(of: peer, to: original) {
         case nil: onAccept(descriptor, peer, original)
-        case .isOurs:
-            // A reset would reach the dialer before it has found out, and look like the origin's.
-            returned.append(Returned(descriptor: descriptor, peer: peer, original: original, at: loop.now))
+        case let refusal? where refusal != .leadsHere:
+            // A reset would reach the dialer before it has found out, and look like the origin's. And who only
+            // looks whether somebody listens is gone again at once.
+            let connection = Returned(
+                descriptor: descriptor,
+                peer: peer,
+                original: original,
+                refusal: refusal,
+                at: loop.now
+            )
+            returned.append(connection)
             closeReturned()
         case let refusal?:
             Sockets.closeWithReset(descriptor)
@@ -142,7 +151,7 @@ final class Interceptor {
             if isStanding && !isOverdue { break }
             returned.removeFirst()
             Sockets.closeWithReset(oldest.descriptor)
-            if isStanding { warn(.isOurs, oldest.peer, oldest.original) }
+            if isStanding { warn(oldest.refusal, oldest.peer, oldest.original) }
         }
         returnTimer?.arm(at: returned.first.map { $0.at + Interceptor.patience } ?? .never)
     }

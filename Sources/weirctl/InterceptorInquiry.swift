@@ -80,7 +80,8 @@ struct InterceptorInquiry {
         switch Sockets.openStream(to: Interceptor.reachable(endpoint)) {
         case .failure(let error): throw RedirectionError("\(refusal) nobody can connect there: \(error)")
         case .success(let descriptor):
-            defer { Sockets.close(descriptor) }
+            // A reset leaves nothing for weir to refuse, and so nothing in its log.
+            defer { Sockets.closeWithReset(descriptor) }
             var polled = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
             guard poll(&polled, 1, 2000) > 0 else {
                 throw RedirectionError("\(refusal) does not answer there")

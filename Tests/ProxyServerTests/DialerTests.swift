@@ -253,7 +253,9 @@ struct DialerTests {
         world.turn { world.results.count + cancelled.count == 300 }
         #expect(cancelled.isDisjoint(with: world.results.keys))
         #expect(world.dialer.pendingCount == 0)
-        #expect(try SocketTable.live(to: hole) == before)
+        // The table is not read in one piece: while other tests open and close sockets a line may be missed.
+        let isAsBefore = (0..<50).contains { _ in (try? SocketTable.live(to: hole)) == before }
+        #expect(isAsBefore, "a socket is left")
         let successes = world.results.values.filter { (try? $0.get()) != nil }.count
         #expect(try SocketTable.live(to: listener.port) == successes)
         #expect(successes > 20)

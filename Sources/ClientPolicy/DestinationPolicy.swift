@@ -283,13 +283,17 @@ public struct DestinationPolicy {
         return found
     }
 
+    /// All that an owner has anything to, in no order.
+    func slots(of owner: SlotID) -> [SlotID] {
+        (0..<destinations.capacity).compactMap { slot in
+            destinations.occupant(of: slot).flatMap { destinations[$0].key.owner == owner ? $0 : nil }
+        }
+    }
+
     /// The unproven quiet tunnels of an owner to all destinations; at most `limit`.
     public func unproven(ofOwner owner: SlotID, limit: Int) -> [SlotID] {
         var found: [SlotID] = []
-        for slot in 0..<destinations.capacity where found.count < limit {
-            guard let id = destinations.occupant(of: slot), destinations[id].key.owner == owner else {
-                continue
-            }
+        for id in slots(of: owner) where found.count < limit {
             found += unproven(of: DestinationID(id: id), limit: limit - found.count)
         }
         return found

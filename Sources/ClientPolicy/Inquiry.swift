@@ -45,7 +45,7 @@ extension ClientPolicy {
     ) {
         guard owners.isAlive(owner), owners[owner].inquiry.end() else { return }
         let former = owners[owner].clients
-        owners[owner].clients = min(max(1, clients ?? ClientPolicy.unknownClients), ClientPolicy.mostClients)
+        owners[owner].clients = ClientPolicy.bounded(clients)
         let excused = unread.filter { isParked($0) && members[$0.index].owner == owner }
         for id in excused {
             owners[owner].ledger.change(members[id.index].entry, to: .idle)
@@ -56,6 +56,9 @@ extension ClientPolicy {
         if owners[owner].clients > former || isMostlyUnread { owners[owner].ledger.forgetIdle() }
         conclude(owner, now)
     }
+
+    /// What an inquiry brought, as a number to count with.
+    static func bounded(_ clients: Int?) -> Int { min(max(1, clients ?? unknownClients), mostClients) }
 
     /// How many clients an owner consists of, as far as is known.
     public func clients(of owner: SlotID) -> Int { owners.isAlive(owner) ? owners[owner].clients : 1 }
@@ -69,11 +72,8 @@ extension DestinationPolicy {
         unread: [SlotID],
         now: MonotonicTime
     ) {
-        let clients = min(max(1, clients ?? ClientPolicy.unknownClients), ClientPolicy.mostClients)
-        for slot in 0..<destinations.capacity {
-            guard let id = destinations.occupant(of: slot), destinations[id].key.owner == owner else {
-                continue
-            }
+        let clients = ClientPolicy.bounded(clients)
+        for id in slots(of: owner) {
             // The answer is one on the owner, so it serves those too that would have asked next.
             let isAwaited = destinations[id].inquiry.end()
             let former = destinations[id].clients

@@ -125,13 +125,3 @@ public struct ConnectRace {
         return action
     }
 }
-
-extension Endpoint.Address {
-    /// Whether the address is of the IPv6 family; the families take turns in a race.
-    public var isIPv6: Bool {
-        switch self {
-        case .v4: false
-        case .v6: true
-        }
-    }
-}

@@ -194,22 +194,4 @@ struct AnswerKind {
         default: "http_protocol_error"
         }
     }
-
-    /// The reason phrase of the status line.
-    var phrase: String {
-        switch status {
-        case 400: "Bad Request"
-        case 403: "Forbidden"
-        case 408: "Request Timeout"
-        case 414: "URI Too Long"
-        case 431: "Request Header Fields Too Large"
-        case 501: "Not Implemented"
-        case 502: "Bad Gateway"
-        case 503: "Service Unavailable"
-        case 504: "Gateway Timeout"
-        case 505: "HTTP Version Not Supported"
-        case 508: "Loop Detected"
-        default: "Error"
-        }
-    }
 }

@@ -22,7 +22,7 @@ extension ProxyEngine {
             : AnswerContent.text(kind, proxy: proxy, destination: destination)
 
         let start = outbox.count
-        appendOwnHead(id, kind.status, kind.phrase, kind.token)
+        appendOwnHead(id, kind.status, kind.token)
         if let detail = kind.detail { appendParameter("details", detail) }
         // RFC 9209 §2.1.2: whom weir chose to speak to, which it has not when the request was refused.
         if !destination.isEmpty && cause != .denied {
@@ -39,7 +39,7 @@ extension ProxyEngine {
     /// with `Max-Forwards: 0` so do OPTIONS and TRACE (RFC 9110 §7.6.2, §9.3.7, §9.3.8).
     mutating func answerAsRecipient(_ id: SlotID, _ bytes: Span<UInt8>, _ head: RequestHead) {
         let start = outbox.count
-        appendOwnHead(id, 200, "OK", "proxy_internal_response")
+        appendOwnHead(id, 200, "proxy_internal_response")
         var content = ByteBuffer()
         if head.method == .trace {
             HeadWriter.appendReceived(bytes, head, fields, to: &content)
@@ -52,14 +52,14 @@ extension ProxyEngine {
     }
 
     /// Status line, Date and the beginning of Proxy-Status (RFC 9209), whose line is left open.
-    private mutating func appendOwnHead(_ id: SlotID, _ status: UInt16, _ phrase: String, _ error: String) {
+    private mutating func appendOwnHead(_ id: SlotID, _ status: UInt16, _ error: String) {
         clients[id].exchange.status = status
         statistics.ownResponses += 1
         statistics.responses[Int(status / 100)] += 1
         outbox.append("HTTP/1.1 ")
         outbox.append(decimal: UInt64(status))
         outbox.append(ASCII.space)
-        outbox.append(phrase)
+        outbox.append(ReasonPhrase.of(status))
         outbox.append("\r\n")
         dates.append(now, to: &outbox)
         outbox.append("Proxy-Status: ")

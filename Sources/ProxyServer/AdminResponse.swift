@@ -1,4 +1,5 @@
 import Basics
+import HTTPWire
 import Telemetry
 
 /// Writes the responses of the admin server; every one is the last of its connection.
@@ -16,7 +17,7 @@ enum AdminResponse {
         buffer.append("HTTP/1.1 ")
         buffer.append(decimal: UInt64(status))
         buffer.append(" ")
-        buffer.append(reason(status))
+        buffer.append(ReasonPhrase.of(status))
         buffer.append("\r\nDate: ")
         WallClock.now.appendHTTPDate(to: &buffer)
         buffer.append("\r\nContent-Type: ")
@@ -26,20 +27,5 @@ enum AdminResponse {
         if status == 405 { buffer.append("\r\nAllow: GET, HEAD") }
         buffer.append("\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n")
         if !isHead { buffer.append(content.span) }
-    }
-
-    private static func reason(_ status: UInt16) -> String {
-        switch status {
-        case 200: "OK"
-        case 400: "Bad Request"
-        case 404: "Not Found"
-        case 405: "Method Not Allowed"
-        case 414: "URI Too Long"
-        case 431: "Request Header Fields Too Large"
-        case 501: "Not Implemented"
-        case 503: "Service Unavailable"
-        case 505: "HTTP Version Not Supported"
-        default: "Error"
-        }
     }
 }

@@ -347,8 +347,7 @@ final class DataPlane: ReadinessHandler {
         var unread: [SlotID] = []
         for id in engine.suspects(of: owner, limit: ClientPolicy.mostClients) {
             guard let connection = find(.client(id)) else { continue }
-            identity.find(connection, &holders)
-            if self.unread(at: id) ?? 0 > 0 { unread.append(id) }
+            if identity.find(connection, &holders) ?? 0 > 0 { unread.append(id) }
         }
         return (holders, unread)
     }

@@ -183,20 +183,3 @@ final class Interceptor {
         )
     }
 }
-
-extension Endpoint.Address {
-    /// Whether it is 0.0.0.0 or ::.
-    fileprivate var isUnspecified: Bool {
-        switch self {
-        case .v4(let bits): bits == 0
-        case .v6(let high, let low, _): high == 0 && low == 0
-        }
-    }
-
-    /// Where this host's own connections to a listener at this address arrive when they are redirected: the
-    /// loopback address stands for all.
-    fileprivate var reachedLocally: Endpoint.Address {
-        if !isUnspecified { return self }
-        return isIPv6 ? .v6(high: 0, low: 1, scope: 0) : .v4(0x7F00_0001)
-    }
-}

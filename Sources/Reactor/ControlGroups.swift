@@ -99,18 +99,16 @@ public struct ControlGroups: Hashable, Sendable {
         SmallFile.read("/proc/\(pid)/cgroup", limit: 16_384).flatMap(directory(named:)).flatMap(inode(of:))
     }
 
-    /// Where the group lies that the text of /proc/PID/cgroup names (cgroups(7)).
+    /// Where the group lies that the text of /proc/PID/cgroup names.
     func directory(named text: String) -> String? {
-        guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix("0::/") }) else {
-            return nil
-        }
-        let path = line.dropFirst(3)
+        guard let path = ControlGroups.path(named: text) else { return nil }
         // It is told from the root of this process's cgroup namespace, and may lie above it.
-        if path.hasPrefix("/..") { return nil }
-        guard root != "/" else { return mountPoint + path }
-        guard path.hasPrefix(root) else { return nil }
-        let below = path.dropFirst(root.count)
-        return below.isEmpty || below.hasPrefix("/") ? mountPoint + below : nil
+        return path.hasPrefix("/..") ? nil : directory(of: path)
+    }
+
+    /// The path in the line `0::/path` of the unified hierarchy (cgroups(7)).
+    static func path(named text: String) -> String? {
+        text.split(separator: "\n").first { $0.hasPrefix("0::/") }.map { String($0.dropFirst(3)) }
     }
 
     /// What the kernel says of a group.

@@ -214,10 +214,4 @@ extension Endpoint.Address {
     fileprivate var scope: UInt32 {
         if case .v6(_, _, let scope) = self { scope } else { 0 }
     }
-
-    /// The IPv4 address where this is an IPv4-mapped one (RFC 4291 §2.5.5.2), otherwise itself.
-    var unmapped: Endpoint.Address {
-        guard case .v6(0, let low, _) = self, low >> 32 == 0xffff else { return self }
-        return .v4(UInt32(truncatingIfNeeded: low))
-    }
 }

@@ -8,13 +8,6 @@ public enum OwnIdentity {
     /// The control group in the unified hierarchy, as `/proc/self/cgroup` has it: from the root of this process'
     /// cgroup namespace. Nil where there is none.
     public static func controlGroup() -> String? {
-        guard let text = SmallFile.read("/proc/self/cgroup", limit: 1 << 16) else { return nil }
-        return controlGroup(in: text)
-    }
-
-    /// The line `0::/path` of the unified hierarchy (cgroups(7)).
-    static func controlGroup(in text: String) -> String? {
-        let line = text.split(separator: "\n").first { $0.hasPrefix("0::/") }
-        return line.map { String($0.dropFirst(3)) }
+        SmallFile.read("/proc/self/cgroup", limit: 1 << 16).flatMap(ControlGroups.path(named:))
     }
 }

@@ -20,10 +20,10 @@ public struct AddressRange: Hashable, Sendable {
                 "'\(text)' is not an address or a block such as 10.0.0.0/8 or 2001:db8::/32"
             )
         }
-        if case .v6(0, let low, _) = address, low >> 32 == 0xffff {
+        if address.unmapped != address {
             throw RedirectionError("'\(text)' is an IPv4 address in IPv6's clothes: write it as IPv4")
         }
-        let longest = address.isIPv4 ? 32 : 128
+        let longest = address.isIPv6 ? 128 : 32
         var length = longest
         if parts.count == 2 {
             guard let number = Int(parts[1]), parts[1].utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }),
@@ -45,7 +45,7 @@ public struct AddressRange: Hashable, Sendable {
     }
 
     /// Whether these are IPv4 addresses.
-    public var isIPv4: Bool { first.isIPv4 }
+    public var isIPv4: Bool { !first.isIPv6 }
 
     /// Whether every address of another block is one of these.
     public func contains(_ other: AddressRange) -> Bool {
@@ -68,39 +68,5 @@ extension AddressRange: CustomStringConvertible {
     /// `10.0.0.0/8`; an address alone where all of its bits count.
     public var description: String {
         prefixLength == (isIPv4 ? 32 : 128) ? "\(first)" : "\(first)/\(prefixLength)"
-    }
-}
-
-extension Endpoint.Address {
-    var isIPv4: Bool { if case .v4 = self { true } else { false } }
-
-    /// The address with all bits behind the first `length` cleared, and without its interface.
-    func masked(to length: Int) -> Endpoint.Address {
-        // Shifting by the whole width leaves nothing, as it should.
-        switch self {
-        case .v4(let bits): .v4(bits & ~(UInt32.max >> UInt32(length)))
-        case .v6(let high, let low, _):
-            .v6(
-                high: high & ~(UInt64.max >> UInt64(min(length, 64))),
-                low: low & ~(UInt64.max >> UInt64(max(length - 64, 0))),
-                scope: 0
-            )
-        }
-    }
-
-    /// 127.0.0.0/8 or ::1.
-    var isLoopback: Bool {
-        switch self {
-        case .v4(let bits): bits >> 24 == 127
-        case .v6(let high, let low, _): high == 0 && low == 1
-        }
-    }
-
-    /// 0.0.0.0 or ::, which listens everywhere.
-    var isAny: Bool {
-        switch self {
-        case .v4(let bits): bits == 0
-        case .v6(let high, let low, _): high == 0 && low == 0
-        }
     }
 }

@@ -32,9 +32,11 @@ public struct Interceptor: Hashable, Sendable {
     ///
     /// The loopback address is preferred: it is there whatever becomes of the interfaces.
     public func target(ipv4: Bool) -> Endpoint? {
-        let own = listen.filter { $0.address.isIPv4 == ipv4 && $0.port != 0 }
+        let own = listen.filter { $0.address.isIPv6 != ipv4 && $0.port != 0 }
         guard
-            let chosen = own.first(where: { $0.address.isLoopback }) ?? own.first(where: { $0.address.isAny })
+            let chosen = own.first(where: { $0.address.isLoopback }) ?? own.first(where: {
+                $0.address.isUnspecified
+            })
                 ?? own.first
         else { return nil }
         return Interceptor.reachable(chosen)
@@ -42,10 +44,7 @@ public struct Interceptor: Hashable, Sendable {
 
     /// Where a listener is reached from this host: what listens everywhere does so on the loopback, too.
     public static func reachable(_ listener: Endpoint) -> Endpoint {
-        if !listener.address.isAny { return listener }
-        let loopback: Endpoint.Address =
-            listener.address.isIPv4 ? .v4(0x7f00_0001) : .v6(high: 0, low: 1, scope: 0)
-        return Endpoint(address: loopback, port: listener.port)
+        Endpoint(address: listener.address.reachedLocally, port: listener.port)
     }
 }
 

@@ -81,8 +81,8 @@ public struct Ruleset: Hashable, Sendable {
         lines += (gates(hold) + exempt(exemptions) + choice(exemptions, hold)).map { "        " + $0 }
         lines += ["    }", "    chain intercept {"]
         lines += targets.map { target in
-            let family = target.address.isIPv4 ? "ip" : "ip6"
-            return "        meta nfproto \(target.address.isIPv4 ? "ipv4" : "ipv6") meta l4proto tcp "
+            let family = target.address.isIPv6 ? "ip6" : "ip"
+            return "        meta nfproto \(target.address.isIPv6 ? "ipv6" : "ipv4") meta l4proto tcp "
                 + "dnat \(family) to \(target)"
         }
         lines += ["    }", "}"]
@@ -151,10 +151,10 @@ public struct Ruleset: Hashable, Sendable {
     private func ownListeners() -> [String] {
         var lines: [String] = []
         for own in weir.ownListeners + weir.listen {
-            let keyword = own.address.isIPv4 ? "ip" : "ip6"
+            let keyword = own.address.isIPv6 ? "ip6" : "ip"
             let bare = Endpoint.Address.description(of: own.address)
             let line =
-                own.address.isAny
+                own.address.isUnspecified
                 ? "fib daddr type local tcp dport \(own.port) return"
                 : "\(keyword) daddr \(bare) tcp dport \(own.port) return"
             if !lines.contains(line) { lines.append(line) }
@@ -200,6 +200,6 @@ public struct Ruleset: Hashable, Sendable {
 extension Endpoint.Address {
     /// Without the interface of a link-local address, which nft does not take.
     fileprivate static func description(of address: Endpoint.Address) -> String {
-        "\(address.masked(to: address.isIPv4 ? 32 : 128))"
+        "\(address.masked(to: address.isIPv6 ? 128 : 32))"
     }
 }

@@ -1,3 +1,4 @@
+import Basics
 import FoundationEssentials
 import Reactor
 
@@ -6,9 +7,22 @@ struct RedirectRules {
     /// What selects: `unit payments.service`, `cgroup /path`, `uid 1000`, `all`.
     private(set) var selectors: [String] = []
 
-    /// The rules in force; nil where they may not be known.
+    /// More than any ruleset that a person wrote.
+    private static let limit = 16 << 20
+
+    /// The rules in force; nil where they may not be known: there is no nft, it may not be asked (it takes
+    /// CAP_NET_ADMIN), or it does not answer within five seconds.
     static func inForce() -> RedirectRules? {
-        NetfilterListing.json().flatMap(RedirectRules.init)
+        guard let nft = ChildProcess.find("nft"),
+            let result = try? ChildProcess.run(
+                nft,
+                ["-j", "list", "ruleset"],
+                timeout: .seconds(5),
+                outputLimit: limit
+            ),
+            result.status == 0
+        else { return nil }
+        return RedirectRules(result.output)
     }
 
     /// Reads nft's JSON; nil for what is none.

@@ -110,7 +110,7 @@ extension ReactorSuite {
             ] as [(String, String?)]
         )
         func controlGroup(_ text: String, _ group: String?) {
-            #expect(OwnIdentity.controlGroup(in: text) == group)
+            #expect(ControlGroups.path(named: text) == group)
         }
     }
 }

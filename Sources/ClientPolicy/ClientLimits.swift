@@ -36,6 +36,14 @@ public enum Admission: Equatable, Sendable {
     case refused
 }
 
+/// Whose connections are so many that some must make room for newcomers.
+public enum Crowding: Sendable, BitwiseCopyable {
+    case none
+    /// Those of this host's clients.
+    case ofThisHost
+    case ofAll
+}
+
 /// Why a client connection is not kept after a response, or ended while parked.
 public enum ClientEnd: UInt8, Sendable, CaseIterable {
     /// `client.keep_alive` is off.

@@ -207,14 +207,25 @@ public struct ClientPolicy {
         return now.since(members[Int(slot)].parkedAt) >= length
     }
 
-    /// Who has to go in good order, so that at a bound nobody must be reset: near `max_connections` the longest
-    /// parked of the heaviest owner, and above half of this host's ports that of its heaviest.
-    public func surplus() -> SlotID? {
-        if held > limits.maxConnections - min(64, limits.maxConnections / 16) {
-            return longestParkedOfHeaviestOwner()
-        }
-        return heldLocally > limits.ports / 2 ? longestParkedOfHeaviestOwner(isLocal: true) : nil
+    /// Whose connections are too many: near `max_connections` everybody's, and above half of this host's ports
+    /// those of its own.
+    public var crowding: Crowding {
+        if held > limits.maxConnections - min(64, limits.maxConnections / 16) { return .ofAll }
+        return heldLocally > limits.ports / 2 ? .ofThisHost : .none
     }
+
+    /// Who has to go in good order, so that at a bound nobody must be reset: the longest parked of the heaviest
+    /// owner.
+    public func surplus() -> SlotID? {
+        switch crowding {
+        case .none: nil
+        case .ofThisHost: longestParkedOfHeaviestOwner(isLocal: true)
+        case .ofAll: longestParkedOfHeaviestOwner()
+        }
+    }
+
+    /// Whether the owner is on this host.
+    public func isLocal(_ owner: SlotID) -> Bool { owners.isAlive(owner) && owners[owner].key.kind == .local }
 
     /// Owners that hold a connection now.
     public var ownerCount: Int { Int(present.count) }

@@ -167,26 +167,6 @@ extension ProxyEngine {
         actions.append(.close(.client(id), manner))
     }
 
-    /// Makes sure that one more client connection fits: one that is ending already, else the longest
-    /// parked of the heaviest owner, is reset. The bound is exact.
-    mutating func makeRoomForClient() -> Bool {
-        // One goes for one, but after a reload that lowered the bound it takes more.
-        var steps = 0
-        while policy.held >= policy.limits.maxConnections {
-            steps += 1
-            if steps > 32 { return false }
-            if let oldest = ending.first >= 0 ? clients.occupant(of: Int(ending.first)) : nil {
-                closeClient(oldest, .reset)
-            } else if let victim = policy.longestParkedOfHeaviestOwner() {
-                policy.count(.evicted)
-                closeClient(victim, .reset)
-            } else {
-                return false
-            }
-        }
-        return true
-    }
-
     // MARK: What the client does
 
     /// The client's FIN. A half-closed client still gets its answer.

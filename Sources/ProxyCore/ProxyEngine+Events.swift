@@ -15,7 +15,7 @@ extension ProxyEngine {
         }
         statistics.clientsAccepted += 1
         arm(id, .request)
-        if let victim = policy.surplus() { endParked(victim, .evicted) }
+        relieve()
         applyVerdicts()
         return .client(id)
     }
@@ -188,24 +188,10 @@ extension ProxyEngine {
             if pool.isAlive(id), let lane = UpstreamLane(rawValue: lane) { upstreamDeadlinePassed(id, lane) }
         }
         if pool.nextDeadline <= now { pool.expire(now: now, limit: limit) }
+        if isReliefDue { relieve() }
         applyVerdicts()
         continueDraining(limit: limit)
         applyPoolEffects()
-    }
-
-    /// accept(2) or connect(2) met the limit of descriptors: idle and parked connections make room.
-    public mutating func descriptorsExhausted(now: MonotonicTime) {
-        begin(now)
-        pool.closeIdle(limit: 8, .evicted)
-        applyPoolEffects()
-        for _ in 0..<8 {
-            guard let victim = policy.longestParkedOfHeaviestOwner() else { break }
-            policy.count(.evicted)
-            closeClient(victim, .reset)
-        }
-        if policy.parked == 0, let victim = destinations.longestStalledOfHeaviest() { cutStalled(victim) }
-        applyPoolEffects()
-        applyVerdicts()
     }
 
     /// The process is stopping: nothing is accepted or kept any more. Work in flight goes on.

@@ -147,7 +147,7 @@ extension ProxyEngine {
         switch clients[id].phase {
         case .unread: armStall(id, otherwise: .unread)
         case .ending: armStall(id, otherwise: .graceAgain)
-        case .tunnel where !clients[id].isStalled: armStall(id, otherwise: .tunnel)
+        case .tunnel where !clients[id].isStalled: armStall(id, otherwise: .unread)
         case .fresh, .head, .parked, .exchange, .tunnel: armClient(id)
         }
     }

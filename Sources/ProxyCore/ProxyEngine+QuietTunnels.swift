@@ -96,8 +96,13 @@ extension ProxyEngine {
         var lane = last
         if destinations.isSuspect(id) {
             let steps: [ClientLane] =
-                isCuredThere(id) && !isRaw
-                ? [.quietOfLeak, .quietEvidence, .quietReap] : [.quietEvidence, .quietSurplus]
+                if isRaw {
+                    [.quietEvidence, .quietSurplus]
+                } else if isCuredThere(id) {
+                    [.quietOfLeak, .quietEvidence, .quietReap]
+                } else {
+                    [.quietEvidence, .quietReap, .quietSurplus]
+                }
             lane = steps.first { length(of: $0) > passed && length(of: $0) < idle } ?? last
             if lane == last && steps.last == .quietReap { lane = .quietReap }
         }
@@ -112,6 +117,8 @@ extension ProxyEngine {
             return inspectUnread(id, again: .tunnel)
         default: break
         }
+        // Once for all that pass it together: each must be looked at before it goes.
+        if lane == .quietReap { isReliefDue = true }
         reapSurplus(with: id)
         // Another's tunnel may have gone, or this one; if it is still there, its next step is due.
         if clients.isAlive(id) && clients[id].phase == .tunnel && destinations.isSuspect(id) { armQuiet(id) }
@@ -142,7 +149,7 @@ extension ProxyEngine {
     }
 
     /// Ends a tunnel that lies quiet, unless its last answer was not read yet.
-    private mutating func reapQuiet(_ id: SlotID) {
+    mutating func reapQuiet(_ id: SlotID) {
         // Off the list at once, so that the next surplus is another one.
         destinations.leaveQuiet(id)
         inspectUnread(id, again: .tunnel)
@@ -157,19 +164,27 @@ extension ProxyEngine {
         let isUnread = clients[id].isStalled || unread.map { $0 > finish } ?? false
         let isReaping = clients[id].isReaping
         clients[id].isReaping = false
-        if isUnread {
-            if isReaping || isLeakedStall(id, unread) { return cutStalled(id) }
-            noteStall(id)
-            if clients.isAlive(id) && isCuredThere(id) { arm(id, .stallOfLeak) }
-            return
-        }
-        // Asked as a stalled one, for the budget of those: it was read.
-        if isReaping {
+        if isUnread { return tunnelUnread(id, unread, isReaping: isReaping) }
+        // It was read meanwhile, and is quiet only since then.
+        if destinations.isStalled(id) {
             endStall(id)
             return becomeQuiet(id)
         }
         policy.countReaped(id)
         destinations.countReaped(id)
         closeTunnel(id, unread == nil ? .tunnelQuiet : .tunnelLeaked)
+    }
+
+    /// The answer lies unread, so the tunnel is stalled, not quiet. It is looked at again: once it is read it may
+    /// have to make room.
+    private mutating func tunnelUnread(_ id: SlotID, _ unread: Int?, isReaping: Bool) {
+        if isReaping || isLeakedStall(id, unread) { return cutStalled(id) }
+        noteStall(id)
+        if clients.isAlive(id) && !clients[id].isStalled {
+            let patience = length(of: clients[id].exchange.tunnel.isRaw ? .rawQuiet : .tunnel)
+            if now.since(destinations.stalledSince(id)) >= patience { return closeTunnel(id, .tunnelQuiet) }
+            armStall(id, otherwise: .unread)
+        }
+        relieve()
     }
 }

@@ -42,8 +42,8 @@ extension ProxyEngine {
             case .parked: becomeStalled(id)
             case .tunnel where destinations.isSuspect(id):
                 destinations.leaveQuiet(id)
-                arm(id, .tunnel)
                 noteStall(id)
+                if self.clients.isAlive(id) { armStall(id, otherwise: .unread) }
             case .fresh, .head, .exchange, .unread, .tunnel, .ending: break
             }
         }

@@ -54,6 +54,8 @@ public struct ProxyEngine: ~Copyable {
     var pressureCause = Cause.portsExhausted
     /// `applyPoolEffects` is at work further up; it will come to new effects too.
     var isApplyingEffects = false
+    /// A quiet tunnel has come so far that it may have to make room.
+    var isReliefDue = false
     /// Actions per call of `received`, so that a hostile body cannot make the queue grow.
     static let actionsPerOffer = 48
 

@@ -34,6 +34,8 @@ final class EngineHarness {
     private(set) var inquiries = 0
     /// What the kernel says of every client's receive queue; nil: that it does not know it.
     var unread: Int?
+    /// Of the suspects in an inquiry, how many are unread where any are.
+    var unreadSuspects = Int.max
     /// What `check` is answered; nil leaves it to the test.
     var answerToChecks: Bool? = true
     /// For how long, in the kernel's eyes, nothing was acknowledged; the answer to `inspect`.
@@ -335,7 +337,9 @@ final class EngineHarness {
         case .inquire(let owner):
             inquiries += 1
             followUps.append { shell in
-                let unread = shell.unread ?? 0 > 0 ? shell.engine.suspects(of: owner, limit: 128) : []
+                let suspects = shell.engine.suspects(of: owner, limit: 128)
+                let count = shell.unread ?? 0 > 0 ? shell.unreadSuspects : 0
+                let unread = Array(suspects.prefix(count))
                 shell.event {
                     $0.engine.inquired(into: owner, clients: $0.processes, unread: unread, now: $0.now)
                 }

@@ -44,6 +44,9 @@ final class DataPlane: ReadinessHandler {
     private var timer: LoopTimer?
     /// Dials that ended with a connection.
     private(set) var dialsSucceeded = 0
+    /// How long these took in all, and their connect(2) alone.
+    private(set) var dialDurations = DurationHistogram()
+    private(set) var connectDurations = DurationHistogram()
     /// Dials that did not, by `Cause.rawValue`.
     private(set) var dialFailures = [Int](repeating: 0, count: Cause.allCases.count)
     /// Access records go here, with the outbox in which their text lies, and the client's address.
@@ -197,6 +200,8 @@ final class DataPlane: ReadinessHandler {
         switch result {
         case .success(let socket):
             dialsSucceeded += 1
+            dialDurations.note(socket.dialDuration)
+            connectDurations.note(socket.connectDuration)
             guard engine.isAlive(id), find(id) == nil else {
                 Sockets.closeWithReset(socket.descriptor)
                 return

@@ -90,10 +90,6 @@ enum Fixture {
         for milliseconds in [0, 1, 1, 1, 1, 10, 16, 300_000] {
             snapshot.engine.durations.note(.milliseconds(milliseconds))
         }
-        snapshot.clientPorts.limit = 28_232
-        snapshot.clientPorts.growth = 2
-        snapshot.upstreamPorts.limit = 25_000
-        snapshot.upstreamPorts.growth = 1
         snapshot.engine.tunnelsOpened = 7
         snapshot.engine.retries = 6
         snapshot.pool.leasesReused = 80

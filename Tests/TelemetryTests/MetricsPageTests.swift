@@ -1,7 +1,10 @@
 import Basics
+import ClientPolicy
 import Foundation
+import ProxyCore
 import Telemetry
 import Testing
+import UpstreamPool
 
 /// docs/metrics.md is for people and stays true by these tests.
 @Suite("The page on metrics")
@@ -12,13 +15,16 @@ struct MetricsPageTests {
         var labels: [String: Int] = [:]
     }
 
-    /// What stands in the page's tables: | `name` | type | `label`: number, `label`: number and other | …
-    private func documented() throws -> [String: Row] {
+    private func page() throws -> String {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
-        let page = try String(contentsOf: root.appendingPathComponent("docs/metrics.md"), encoding: .utf8)
+        return try String(contentsOf: root.appendingPathComponent("docs/metrics.md"), encoding: .utf8)
+    }
+
+    /// What stands in the page's tables: | `name` | type | `label`: number, `label`: number and other | …
+    private func documented() throws -> [String: Row] {
         var rows: [String: Row] = [:]
-        for line in page.split(separator: "\n") where line.hasPrefix("| `") {
+        for line in try page().split(separator: "\n") where line.hasPrefix("| `") {
             let cells = line.split(separator: "|", omittingEmptySubsequences: false)
                 .map { $0.trimmingCharacters(in: .whitespaces) }
             guard cells.count > 4, ["counter", "gauge", "histogram"].contains(cells[2]) else { continue }
@@ -70,7 +76,7 @@ struct MetricsPageTests {
         return rows
     }
 
-    @Test("every metric is documented with its type, its labels and how many values they have, and no other is")
+    @Test("each metric is documented with type, labels and their numbers of values, and no other is")
     func complete() throws {
         let (documented, exposed) = (try documented(), exposed())
         #expect(exposed.count > 60)
@@ -78,5 +84,14 @@ struct MetricsPageTests {
             #expect(documented[name] == row, "\(name) is exposed like this, and documented otherwise")
         }
         for name in documented.keys { #expect(exposed[name] != nil, "\(name) is documented only") }
+    }
+
+    @Test("each value of a label that weir chooses is explained")
+    func values() throws {
+        let page = try page()
+        let values =
+            Cause.allCases.map(\.name) + Verdict.allCases.map(\.name) + InterceptedKind.allCases.map(\.name)
+            + OriginKind.allCases.map(\.name)
+        for value in values { #expect(page.contains("`\(value)`"), "\(value)") }
     }
 }

@@ -115,6 +115,7 @@ final class Observability: AdminPages {
         process.uptime = loop.now.since(startedOnLoop)
         process.dialsSucceeded = dataPlane.dialsSucceeded
         process.dialFailures = dataPlane.dialFailures
+        process.loopDelays = dataPlane.loopDelays
         process.dialDurations = dataPlane.dialDurations
         process.connectDurations = dataPlane.connectDurations
         let names = dataPlane.dialer.nameCounts

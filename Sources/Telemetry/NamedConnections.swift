@@ -9,18 +9,33 @@ public struct NamedConnections: Sendable {
     /// port, and no owner.
     static let rest = "other"
 
+    /// `host:port` and what for.
+    struct OriginName: Hashable, Comparable, Sendable {
+        var authority: String
+        var kind: OriginKind
+
+        static func < (left: OriginName, right: OriginName) -> Bool {
+            left.authority != right.authority
+                ? left.authority < right.authority : left.kind.rawValue < right.kind.rawValue
+        }
+    }
+
     /// Upstream connections and waiters of one origin.
     struct Origin: Hashable {
-        var name: String
-        var kind: OriginKind
+        var name: OriginName
         var dialling = 0
         var leased = 0
         var idle = 0
         var waiting = 0
 
         var size: Int { dialling + leased + idle + waiting }
-        /// Tells the kinds of one name apart.
-        var key: String { "\(kind.name) \(name)" }
+
+        mutating func add(_ report: UpstreamPool.OriginReport) {
+            dialling += report.dialling
+            leased += report.leased
+            idle += report.idle
+            waiting += report.waiting
+        }
 
         mutating func add(_ other: Origin) {
             dialling += other.dialling
@@ -35,14 +50,17 @@ public struct NamedConnections: Sendable {
         var name: String
         var verdict: Verdict
         var held = 0
+
+        /// Any worse verdict outweighs any number of connections.
+        var weight: Int { Int(verdict.rawValue) << 32 + held }
     }
 
     /// The largest, and one line for the rest of each kind.
     private(set) var origins: [Origin] = []
     /// The worst, and one line for the rest of each verdict.
     private(set) var owners: [Owner] = []
-    private var originNames = LabelRoster(maxShown: 20, maxRemembered: 100)
-    private var ownerNames = LabelRoster(maxShown: 20, maxRemembered: 100)
+    private var originNames = LabelRoster<OriginName>(maxShown: 20, maxRemembered: 100)
+    private var ownerNames = LabelRoster<String>(maxShown: 20, maxRemembered: 100)
 
     /// Nothing yet.
     public init() { update(origins: [], owners: [], now: .zero) }
@@ -59,19 +77,19 @@ public struct NamedConnections: Sendable {
 
     private mutating func nameOrigins(_ reports: [UpstreamPool.OriginReport], _ now: MonotonicTime) {
         // Intercepted ones that differ by their Host only are one here.
-        var found: [String: Origin] = [:]
+        var found: [OriginName: Origin] = [:]
         for report in reports {
-            let origin = Origin(report)
-            found[origin.key, default: Origin(name: origin.name, kind: origin.kind)].add(origin)
+            let name = OriginName(authority: report.authority, kind: report.kind)
+            found[name, default: Origin(name: name)].add(report)
         }
-        let ranked = found.values.sorted { $0.size != $1.size ? $0.size > $1.size : $0.key < $1.key }
-        let admitted = originNames.admit(ranked.map(\.key), now: now)
-        var rest = OriginKind.allCases.map { Origin(name: NamedConnections.rest, kind: $0) }
-        origins = []
-        for origin in ranked {
-            if admitted.contains(origin.key) {
-                origins.append(origin)
-            } else if let index = rest.firstIndex(where: { $0.kind == origin.kind }) {
+        origins = originNames.admit(found.mapValues(\.size), now: now).compactMap {
+            found.removeValue(forKey: $0)
+        }
+        var rest = OriginKind.allCases.map {
+            Origin(name: OriginName(authority: NamedConnections.rest, kind: $0))
+        }
+        for origin in found.values {
+            if let index = rest.firstIndex(where: { $0.name.kind == origin.name.kind }) {
                 rest[index].add(origin)
             }
         }
@@ -94,28 +112,10 @@ public struct NamedConnections: Sendable {
             if verdict.rawValue > owner.verdict.rawValue { owner.verdict = verdict }
             found[name] = owner
         }
-        let ranked = found.values.sorted { left, right in
-            if left.verdict != right.verdict { return left.verdict.rawValue > right.verdict.rawValue }
-            return left.held != right.held ? left.held > right.held : left.name < right.name
+        owners = ownerNames.admit(found.mapValues(\.weight), now: now).compactMap {
+            found.removeValue(forKey: $0)
         }
-        let admitted = ownerNames.admit(ranked.map(\.name), now: now)
-        owners = ranked.filter { admitted.contains($0.name) }
-        for owner in ranked where !admitted.contains(owner.name) {
-            rest[Int(owner.verdict.rawValue)].held += owner.held
-        }
+        for owner in found.values { rest[Int(owner.verdict.rawValue)].held += owner.held }
         owners += rest
-    }
-}
-
-extension NamedConnections.Origin {
-    fileprivate init(_ report: UpstreamPool.OriginReport) {
-        self.init(
-            name: report.authority,
-            kind: report.kind,
-            dialling: report.dialling,
-            leased: report.leased,
-            idle: report.idle,
-            waiting: report.waiting
-        )
     }
 }

@@ -50,11 +50,7 @@ extension PrometheusText {
         for origin in named.origins {
             let states = [("dialling", origin.dialling), ("leased", origin.leased), ("idle", origin.idle)]
             for (state, count) in states {
-                buffer.sample(
-                    name,
-                    [("origin", origin.name), ("kind", origin.kind.name), ("state", state)],
-                    count
-                )
+                buffer.sample(name, labels(of: origin) + [("state", state)], count)
             }
         }
         buffer.limit(
@@ -65,8 +61,12 @@ extension PrometheusText {
         name = "weir_origin_waiters"
         buffer.family(name, .gauge, "Requests that wait for a connection, by origin, the largest by name.")
         for origin in named.origins {
-            buffer.sample(name, [("origin", origin.name), ("kind", origin.kind.name)], origin.waiting)
+            buffer.sample(name, labels(of: origin), origin.waiting)
         }
+    }
+
+    private static func labels(of origin: NamedConnections.Origin) -> [(name: String, value: String)] {
+        [("origin", origin.name.authority), ("kind", origin.name.kind.name)]
     }
 
     static func writePool(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {

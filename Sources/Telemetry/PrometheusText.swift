@@ -60,6 +60,11 @@ public enum PrometheusText {
             "Limit of open descriptors; absent where there is none.",
             process.descriptorLimit
         )
+        buffer.histogram(
+            "weir_loop_delay_seconds",
+            "How late deadlines were met, as the loop was busy.",
+            process.loopDelays
+        )
     }
 
     private static func writeState(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {

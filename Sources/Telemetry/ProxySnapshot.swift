@@ -120,6 +120,8 @@ public struct ProcessFigures: Sendable {
     public var dialsSucceeded = 0
     /// Dials that failed, by `Cause.rawValue`; see `Cause.dialFailures`.
     public var dialFailures = [Int](repeating: 0, count: Cause.allCases.count)
+    /// How late the loop met deadlines.
+    public var loopDelays = DurationHistogram()
     /// How long dials took that made a connection, and their connect(2) alone.
     public var dialDurations = DurationHistogram()
     public var connectDurations = DurationHistogram()

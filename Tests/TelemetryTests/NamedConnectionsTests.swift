@@ -8,22 +8,45 @@ import UpstreamPool
 struct NamedConnectionsTests {
     private func at(_ seconds: Int) -> MonotonicTime { .zero + .seconds(seconds) }
 
-    @Test("the first names that there is room for are shown")
+    @Test("the heaviest names are shown, heaviest first, equal ones by name")
     func shown() {
-        var roster = LabelRoster(maxShown: 2, maxRemembered: 3)
-        #expect(roster.admit(["a", "b", "c"], now: at(0)) == ["a", "b"])
-        #expect(roster.admit(["c", "a", "b"], now: at(1)) == ["c", "a"])
+        var roster = LabelRoster<String>(maxShown: 2, maxRemembered: 3)
+        #expect(roster.admit(["b": 5, "a": 9, "c": 1], now: at(0)) == ["a", "b"])
+        #expect(roster.admit(["c": 9, "a": 3, "b": 3], now: at(1)) == ["c", "a"])
+        #expect(roster.admit([:], now: at(2)) == [])
     }
 
     @Test("within an hour no more different names are shown than may be remembered")
     func remembered() {
-        var roster = LabelRoster(maxShown: 2, maxRemembered: 3)
+        var roster = LabelRoster<String>(maxShown: 2, maxRemembered: 3)
         var seen: Set<String> = []
-        for round in 0..<100 { seen.formUnion(roster.admit(["x\(round)", "y\(round)"], now: at(round))) }
+        for round in 0..<100 {
+            seen.formUnion(roster.admit(["x\(round)": 2, "y\(round)": 1], now: at(round)))
+        }
         #expect(seen == ["x0", "y0", "x1"])
-        // One that was shown within the hour may come back, whoever else is first.
-        #expect(roster.admit(["new", "y0"], now: at(200)) == ["y0"])
-        #expect(roster.admit(["new", "x0"], now: at(3601)) == ["new", "x0"] as Set)
+        // One that was shown within the hour may come back, whoever else is heavier.
+        #expect(roster.admit(["new": 9, "y0": 1], now: at(200)) == ["y0"])
+        #expect(roster.admit(["new": 9, "x0": 1], now: at(3601)) == ["new", "x0"])
+    }
+
+    @Test("who is shown does not depend on the order of what is offered")
+    func sequential() {
+        // The rule, one name after the other.
+        var last: [Int: Int] = [:]
+        var roster = LabelRoster<Int>(maxShown: 5, maxRemembered: 12, memory: .seconds(10))
+        var random = RandomSource(seed: 7)
+        for second in 0..<500 {
+            var weights: [Int: Int] = [:]
+            for _ in 0..<20 { weights[Int(random.next() % 40)] = Int(random.next() % 4) }
+            last = last.filter { second - $0.value < 10 }
+            var expected: [Int] = []
+            let ranked = weights.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map(\.key)
+            for name in ranked where expected.count < 5 && (last[name] != nil || last.count < 12) {
+                last[name] = second
+                expected.append(name)
+            }
+            #expect(roster.admit(weights, now: at(second)) == expected)
+        }
     }
 
     @Test("origins that have no line of their own are added up, by kind")
@@ -32,9 +55,10 @@ struct NamedConnectionsTests {
         var reports = (0..<30).map { Fixture.origin("h\($0)", 80, idle: 100 - $0, leased: 1) }
         reports[29].kind = .tunnel
         named.update(origins: reports, owners: [], now: at(0))
-        #expect(named.origins.prefix(20).map(\.name) == (0..<20).map { "h\($0):80" })
+        #expect(named.origins.prefix(20).map(\.name.authority) == (0..<20).map { "h\($0):80" })
         let rest = named.origins.dropFirst(20)
-        #expect(rest.map(\.name) == ["other", "other", "other"] && rest.map(\.kind) == OriginKind.allCases)
+        #expect(rest.map(\.name.authority) == ["other", "other", "other"])
+        #expect(rest.map(\.name.kind) == OriginKind.allCases)
         #expect(rest.map(\.leased) == [9, 0, 1])
         #expect(named.origins.reduce(0) { $0 + $1.idle } == reports.reduce(0) { $0 + $1.idle })
     }
@@ -49,7 +73,7 @@ struct NamedConnectionsTests {
         }
         named.update(origins: reports, owners: [], now: at(0))
         let lines = named.origins.filter { $0.size > 0 }
-        #expect(lines.count == 1 && lines[0].idle == 3 && lines[0].name == "192.0.2.1:80")
+        #expect(lines.count == 1 && lines[0].idle == 3 && lines[0].name.authority == "192.0.2.1:80")
     }
 
     @Test("leaking owners come first, and the rest is added up by verdict")

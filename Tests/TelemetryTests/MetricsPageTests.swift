@@ -41,8 +41,8 @@ struct MetricsPageTests {
         return rows
     }
 
-    /// What is exposed where everything is known and much is going on.
-    private func exposed() -> [String: Row] {
+    /// The text where everything is known and much is going on.
+    private func text() -> String {
         var snapshot = Fixture.snapshot()
         snapshot.process.libraries.append(("c_ares", "1.18.1"))
         snapshot.clientPorts.limit = 28_232
@@ -55,11 +55,14 @@ struct MetricsPageTests {
             owners: (0..<100).map { Fixture.owner("192.0.2.\($0)", held: 1) },
             now: .zero
         )
+        return Fixture.text { PrometheusText.write(snapshot, named: named, to: &$0) }
+    }
+
+    private func exposed() -> [String: Row] {
         var rows: [String: Row] = [:]
         var values: [String: [String: Set<Substring>]] = [:]
         var family = ""
-        let text = Fixture.text { PrometheusText.write(snapshot, named: named, to: &$0) }
-        for line in text.split(separator: "\n") {
+        for line in text().split(separator: "\n") {
             let words = line.split(separator: " ")
             if line.hasPrefix("# TYPE ") {
                 family = String(words[2])
@@ -93,5 +96,12 @@ struct MetricsPageTests {
             Cause.allCases.map(\.name) + Verdict.allCases.map(\.name) + InterceptedKind.allCases.map(\.name)
             + OriginKind.allCases.map(\.name)
         for value in values { #expect(page.contains("`\(value)`"), "\(value)") }
+    }
+
+    @Test("a scrape has no more samples than the page says")
+    func size() throws {
+        let samples = text().split(separator: "\n").count { !$0.hasPrefix("#") }
+        let promised = try page().firstMatch(of: /never more than ([0-9]+)/)?.1
+        #expect(try samples <= #require(promised.flatMap { Int($0) }))
     }
 }

@@ -80,6 +80,21 @@ public struct NameCache {
         public var next: [QueryID] = []
     }
 
+    /// What became of the names that were asked for, since start. Literals and loopback names are no look-ups.
+    public struct LookUps: Hashable, Sendable {
+        /// Known already, be it that there is no such name.
+        public var known = 0
+        /// Asked of a name server.
+        public var asked = 0
+        /// Joined a look-up that was under way.
+        public var joined = 0
+        /// Refused, because too many were under way.
+        public var refused = 0
+
+        /// None.
+        public init() {}
+    }
+
     private struct Entry {
         var name: String
         var result: Result<[Endpoint.Address], DialFailure> = .failure(.dnsNotFound)
@@ -90,6 +105,8 @@ public struct NameCache {
 
     private enum Phase { case queued, inFlight, answered }
 
+    /// Counters since start.
+    public private(set) var lookUps = LookUps()
     private var limits: Limits
     private var entries = SlotMap<Entry>()
     private var byName: [String: SlotID] = [:]
@@ -133,6 +150,7 @@ public struct NameCache {
         if let known = byName[name] {
             if entries[known].phase != .answered {
                 wait(token, for: known)
+                lookUps.joined += 1
                 return .waiting
             }
             if now < entries[known].expires { return recall(known) }
@@ -177,7 +195,11 @@ public struct NameCache {
 
     private mutating func ask(_ name: String, for token: UInt64) -> Decision {
         let starts = inFlight.count < limits.maxQueries
-        guard starts || queued.count < limits.maxQueued else { return .refused }
+        guard starts || queued.count < limits.maxQueued else {
+            lookUps.refused += 1
+            return .refused
+        }
+        lookUps.asked += 1
         let slot = entries.insert(Entry(name: name, phase: starts ? .inFlight : .queued))
         byName[name] = slot
         if starts {
@@ -195,6 +217,7 @@ public struct NameCache {
     }
 
     private mutating func recall(_ slot: SlotID) -> Decision {
+        lookUps.known += 1
         links.remove(Int32(slot.slot), from: &answered)
         links.append(Int32(slot.slot), to: &answered)
         switch entries[slot].result {

@@ -1,4 +1,4 @@
-import Basics
+public import Basics
 
 /// Counters since start; plain numbers, incremented where things happen.
 public struct EngineStatistics: Sendable {
@@ -34,19 +34,15 @@ public struct EngineStatistics: Sendable {
     public var resetAfterGrace = 0
     /// Requests that arrived in the grace of an idle close.
     public var lateRequests = 0
-    /// Seconds an exchange took, in powers of two from 1 ms (index 0: < 1 ms, 1: < 2 ms …).
-    public var durations = [Int](repeating: 0, count: 20)
-    public var durationSum: Double = 0
-    /// Seconds an exchange waited for a connection, same scale; those that waited at all.
-    public var waits = [Int](repeating: 0, count: 20)
-    public var waitSum: Double = 0
+    /// From a request's head to the end of its exchange.
+    public var durations = DurationHistogram()
+    /// From a tunnel's CONNECT, or its redirected connection, to its end; those that came to stand.
+    public var tunnelDurations = DurationHistogram()
+    /// Waiting for an upstream connection, of requests that had to wait.
+    public var waits = DurationHistogram()
+    /// From sending a request's head to the head of its final response.
+    public var firstBytes = DurationHistogram()
 
     /// All zero.
     public init() {}
-
-    /// The bucket of the power-of-two scale above.
-    static func bucket(_ interval: Interval) -> Int {
-        let milliseconds = UInt64(max(0, interval.inMilliseconds))
-        return min(19, 64 - milliseconds.leadingZeroBitCount)
-    }
 }

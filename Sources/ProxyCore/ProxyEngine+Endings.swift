@@ -10,9 +10,10 @@ extension ProxyEngine {
         precondition(exchange.isOpen, "two outcomes for one exchange")
         let duration = now.since(exchange.startedAt)
         statistics.outcomes[Int(cause.rawValue)] += 1
-        if clients[id].phase != .tunnel {
-            statistics.durations[EngineStatistics.bucket(duration)] += 1
-            statistics.durationSum += duration.inSeconds
+        if clients[id].phase == .tunnel {
+            statistics.tunnelDurations.note(duration)
+        } else {
+            statistics.durations.note(duration)
         }
         // A request that cannot be read has no text, and is recorded all the same.
         if exchange.text >= 0 || configuration.accessLog {

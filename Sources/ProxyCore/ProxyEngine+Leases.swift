@@ -92,8 +92,7 @@ extension ProxyEngine {
         let waited = now.since(clients[id].exchange.startedAt)
         if waited == .zero || clients[id].exchange.isRetried { return }
         clients[id].exchange.waited = waited
-        statistics.waits[EngineStatistics.bucket(waited)] += 1
-        statistics.waitSum += waited.inSeconds
+        statistics.waits.note(waited)
     }
 
     /// Sends the head, and lets the content follow.

@@ -176,6 +176,7 @@ extension ProxyEngine {
         clients[id].exchange.expectsContinue = false
         clients[id].exchange.status = head.status
         clients[id].exchange.firstByte = now.since(clients[id].exchange.sentAt)
+        statistics.firstBytes.note(clients[id].exchange.firstByte)
         statistics.responses[Int(min(5, head.status / 100))] += 1
 
         let start = outbox.count

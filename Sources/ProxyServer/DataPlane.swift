@@ -44,6 +44,11 @@ final class DataPlane: ReadinessHandler {
     private var timer: LoopTimer?
     /// Dials that ended with a connection.
     private(set) var dialsSucceeded = 0
+    /// How long these took in all, and their connect(2) alone.
+    private(set) var dialDurations = DurationHistogram()
+    private(set) var connectDurations = DurationHistogram()
+    /// How late deadlines were met: for so long the loop was at something else.
+    private(set) var loopDelays = DurationHistogram()
     /// Dials that did not, by `Cause.rawValue`.
     private(set) var dialFailures = [Int](repeating: 0, count: Cause.allCases.count)
     /// Access records go here, with the outbox in which their text lies, and the client's address.
@@ -197,6 +202,8 @@ final class DataPlane: ReadinessHandler {
         switch result {
         case .success(let socket):
             dialsSucceeded += 1
+            dialDurations.note(socket.dialDuration)
+            connectDurations.note(socket.connectDuration)
             guard engine.isAlive(id), find(id) == nil else {
                 Sockets.closeWithReset(socket.descriptor)
                 return
@@ -221,6 +228,7 @@ final class DataPlane: ReadinessHandler {
 
     /// Deadlines are handled in slices, so that thousands at once do not hold up the sockets.
     private func deadlinePassed() {
+        loopDelays.note(loop.now.since(engine.nextDeadline))
         var slices = 8
         repeat {
             engine.timePassed(now: loop.now)

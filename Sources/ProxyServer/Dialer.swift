@@ -11,6 +11,8 @@ public struct DialedSocket: Hashable, Sendable {
     public var endpoint: Endpoint
     /// From the SYN of this connection to its establishment, without the name look-up and lost attempts.
     public var connectDuration: Interval
+    /// From the call of ``Dialer/dial(token:host:port:timeout:)`` on, everything included.
+    public var dialDuration: Interval
 }
 
 /// Makes connections to hosts by name or address: look-up, connect race, source addresses, time limit.
@@ -49,6 +51,7 @@ public final class Dialer {
     private struct Dial {
         var token: UInt64
         var port: UInt16
+        var began: MonotonicTime
         /// Nil while the name is being looked up.
         var race: ConnectRace?
         /// By number of the attempt in the race; only those that are connecting.
@@ -100,6 +103,9 @@ public final class Dialer {
     /// Names known, look-ups under way, names that wait for one.
     public var nameCounts: (answered: Int, inFlight: Int, queued: Int) { names.counts }
 
+    /// What became of the names that were asked for.
+    public var nameLookUps: NameCache.LookUps { names.lookUps }
+
     /// Takes over other options; dials under way keep their sockets. Every known name is forgotten, as the
     /// name servers may be others: reconfigure the resolver first.
     public func reconfigure(_ options: Options) {
@@ -118,7 +124,7 @@ public final class Dialer {
         loop.assertOnThread()
         precondition(byToken[token] == nil, "dialled twice under one token")
         let now = loop.now
-        let id = dials.insert(Dial(token: token, port: port))
+        let id = dials.insert(Dial(token: token, port: port, began: now))
         byToken[token] = id
         limits.arm(id.slot, lane: 0, at: now + timeout)
         // Here and not in the cache, which cannot know the interfaces that a zone may name.
@@ -262,7 +268,8 @@ public final class Dialer {
         let socket = DialedSocket(
             descriptor: winner.descriptor,
             endpoint: endpoint,
-            connectDuration: loop.now.since(winner.began)
+            connectDuration: loop.now.since(winner.began),
+            dialDuration: loop.now.since(dials[id].began)
         )
         finish(id, .success(socket))
     }

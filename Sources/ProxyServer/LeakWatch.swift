@@ -73,7 +73,7 @@ final class LeakWatch {
 
     private func write(_ notice: VerdictNotice, _ report: OwnerReport) {
         var line = named(report)
-        var metadata: Logger.Metadata = ["owner": "\(line.who)"]
+        var metadata: Logger.Metadata = ["owner": "\(line.name)"]
         if let process = line.processes.first {
             metadata["pid"] = "\(process.pid)"
             metadata["exe"] = "\(process.executable ?? process.command ?? "?")"
@@ -209,15 +209,6 @@ final class LeakWatch {
             )
             then()
         }
-    }
-}
-
-extension OwnerLine {
-    /// The shortest name that tells it from others.
-    fileprivate var who: String {
-        if let unit { return unit }
-        if let address { return address }
-        return user.map { "\($0) (uid \(report.key.high))" } ?? "uid \(report.key.high)"
     }
 }
 

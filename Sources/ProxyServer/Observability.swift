@@ -31,6 +31,8 @@ final class Observability: AdminPages {
     private var refusedRedirects: () -> Int = { 0 }
     /// What only the shell counts.
     var counters = ShellCounters()
+    /// Who has had a line of its own in the metrics.
+    private var named = NamedConnections()
 
     var isDraining: Bool { dataPlane.engine.isDraining }
 
@@ -92,7 +94,9 @@ final class Observability: AdminPages {
     // MARK: Pages
 
     func writeMetrics(to buffer: inout ByteBuffer) {
-        PrometheusText.write(snapshot(withOrigins: false), to: &buffer)
+        let snapshot = snapshot(withOrigins: true)
+        named.update(origins: snapshot.origins, owners: leaks.owners(), now: loop.now)
+        PrometheusText.write(snapshot, named: named, to: &buffer)
     }
 
     func writeStatus(to buffer: inout ByteBuffer) {
@@ -105,18 +109,25 @@ final class Observability: AdminPages {
         var process = ProcessFigures()
         ProcessProbe.measure(&process)
         process.version = version
+        process.libraries = LibraryVersions.all
         process.startedAt = startedAt
         process.places = places
         process.uptime = loop.now.since(startedOnLoop)
         process.dialsSucceeded = dataPlane.dialsSucceeded
         process.dialFailures = dataPlane.dialFailures
+        process.loopDelays = dataPlane.loopDelays
+        process.dialDurations = dataPlane.dialDurations
+        process.connectDurations = dataPlane.connectDurations
         let names = dataPlane.dialer.nameCounts
         process.namesKnown = names.answered
         process.namesInFlight = names.inFlight
         process.namesQueued = names.queued
+        process.nameLookUps = NameLookUps(dataPlane.dialer.nameLookUps)
         process.acceptPauses = counters.acceptPauses
         process.reloads = counters.reloads
         process.reloadsRefused = counters.reloadsRefused
+        process.isLastReloadRefused = counters.isLastReloadRefused
+        process.settingsAppliedAt = counters.settingsAppliedAt
         process.logLinesDropped = logWriter.droppedLines + (accessWriter?.droppedLines ?? 0)
         dataPlane.noteTrends()
         var snapshot = ProxySnapshot(dataPlane.engine, process, withOrigins: withOrigins)
@@ -135,7 +146,27 @@ struct ShellCounters {
     /// accept(2) found no descriptor or memory.
     var acceptPauses = 0
     /// Settings that were put in force while running.
-    var reloads = 0
+    var reloads = 0 {
+        didSet {
+            isLastReloadRefused = false
+            settingsAppliedAt = WallClock.now
+        }
+    }
     /// Settings that were refused while running.
-    var reloadsRefused = 0
+    var reloadsRefused = 0 { didSet { isLastReloadRefused = true } }
+    /// Which of the two was the last.
+    private(set) var isLastReloadRefused = false
+    /// When the settings in force were put there.
+    private(set) var settingsAppliedAt = WallClock.now
+}
+
+extension NameLookUps {
+    /// The cache's figures.
+    fileprivate init(_ counted: NameCache.LookUps) {
+        self.init()
+        known = counted.known
+        asked = counted.asked
+        joined = counted.joined
+        refused = counted.refused
+    }
 }

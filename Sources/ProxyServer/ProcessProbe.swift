@@ -14,7 +14,7 @@ enum ProcessProbe {
         figures.openDescriptors = openDescriptors()
         let limit = ResourceLimits.descriptors().soft
         figures.descriptorLimit = limit == .max ? nil : limit
-        figures.residentBytes = residentBytes()
+        (figures.virtualBytes, figures.residentBytes) = memory()
         figures.processorTime = processorTime()
     }
 
@@ -33,17 +33,19 @@ enum ProcessProbe {
         return max(0, count)
     }
 
-    /// The second number of statm, in pages (proc(5)).
-    private static func residentBytes() -> Int? {
+    /// The first two numbers of statm, in pages (proc(5)): address space and resident memory.
+    private static func memory() -> (virtual: Int?, resident: Int?) {
         let file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
-        if file < 0 { return nil }
+        if file < 0 { return (nil, nil) }
         defer { Sockets.close(file) }
         var room = [UInt8](repeating: 0, count: 128)
         let length = read(file, &room, room.count)
-        if length <= 0 { return nil }
-        let words = room[..<length].split(separator: ASCII.space)
-        guard words.count > 1, let pages = Int(String(decoding: words[1], as: UTF8.self)) else { return nil }
-        return pages * sysconf(Int32(_SC_PAGESIZE))
+        if length <= 0 { return (nil, nil) }
+        let page = sysconf(Int32(_SC_PAGESIZE))
+        let bytes = room[..<length].split(separator: ASCII.space).prefix(2).map { word in
+            Int(String(decoding: word, as: UTF8.self)).map { $0 * page }
+        }
+        return bytes.count == 2 ? (bytes[0], bytes[1]) : (nil, nil)
     }
 
     private static func processorTime() -> Interval {

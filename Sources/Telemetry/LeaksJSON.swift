@@ -34,6 +34,16 @@ public struct OwnerLine: Sendable {
     /// A line without names.
     public init(_ report: OwnerReport) { self.report = report }
 
+    /// The shortest name that tells it from others.
+    public var name: String {
+        if let unit { return unit }
+        if let address { return address }
+        return user.map { "\($0) (uid \(report.key.high))" } ?? "uid \(report.key.high)"
+    }
+
+    /// Whether its name is known; that of a local one is looked up.
+    var isNamed: Bool { unit != nil || address != nil || user != nil }
+
     /// The worst verdict on it, and since when it holds.
     public var worst: (verdict: Verdict, since: MonotonicTime) {
         var worst = (report.verdict, report.since)

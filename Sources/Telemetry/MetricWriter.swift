@@ -36,45 +36,63 @@ extension ByteBuffer {
         append("\n")
     }
 
-    /// One sample with one label.
-    mutating func sample(_ name: String, _ label: String, _ labelValue: String, _ value: Int) {
+    /// A family of one sample that says how many there may be; without a sample where there is no bound.
+    mutating func limit(_ name: String, _ help: String, _ value: Int?) {
+        family(name, .gauge, help)
+        guard let value, value != .max else { return }
         append(name)
-        append("{")
-        append(label)
-        append("=\"")
-        appendLabelValue(labelValue)
-        append("\"}")
         sampleValue(value)
     }
 
-    /// A histogram over the power-of-two scale of `EngineStatistics`: bucket 0 is below 1 ms, bucket n below
-    /// 2ⁿ ms, and the last one holds everything above. The format wants cumulative counts up to and including
-    /// a bound in seconds; the scale's own bounds exclude, which differs for nothing but exact milliseconds.
-    mutating func histogram(_ name: String, _ help: String, _ buckets: [Int], sum: Double) {
+    /// One sample with one label.
+    mutating func sample(_ name: String, _ label: String, _ labelValue: String, _ value: Int) {
+        sample(name, [(label, labelValue)], value)
+    }
+
+    /// One sample with labels.
+    mutating func sample(_ name: String, _ labels: [(name: String, value: String)], _ value: Int) {
+        append(name)
+        for (index, label) in labels.enumerated() {
+            append(index == 0 ? "{" : ",")
+            append(label.name)
+            append("=\"")
+            appendLabelValue(label.value)
+            append("\"")
+        }
+        append("}")
+        sampleValue(value)
+    }
+
+    /// A histogram, with cumulative counts up to and including each bound in seconds.
+    mutating func histogram(_ name: String, _ help: String, _ durations: DurationHistogram) {
         family(name, .histogram, help)
         var total = 0
-        for (index, count) in buckets.enumerated() {
+        for (bucket, count) in durations.counts.enumerated() {
             total += count
             append(name)
             append("_bucket{le=\"")
-            if index == buckets.count - 1 {
-                append("+Inf")
+            if let bound = DurationHistogram.bound(of: bucket) {
+                append(bound: bound)
             } else {
-                let milliseconds = Int64(1) << Int64(index)
-                append(decimal: UInt64(milliseconds / 1000))
-                append(".")
-                append(padded: milliseconds % 1000, width: 3)
+                append("+Inf")
             }
             append("\"}")
             sampleValue(total)
         }
         append(name)
         append("_sum ")
-        append(sum.description)
+        append(durations.sum.description)
         append("\n")
         append(name)
         append("_count")
         sampleValue(total)
+    }
+
+    /// Seconds without zeros at the end: `0.00025`, `0.256`, `1.024`.
+    private mutating func append(bound: Interval) {
+        append(seconds: bound)
+        while span[count - 1] == UInt8(ascii: "0") { truncate(to: count - 1) }
+        if span[count - 1] == UInt8(ascii: ".") { append("0") }
     }
 
     private mutating func sampleValue(_ value: Int) {

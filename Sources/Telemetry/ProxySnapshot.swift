@@ -108,14 +108,25 @@ public struct ProcessFigures: Sendable {
     public var openDescriptors: Int?
     /// RLIMIT_NOFILE, the soft limit; nil if unlimited.
     public var descriptorLimit: Int?
+    /// Libraries with their versions, as labels: `libevent`, `c_ares`.
+    public var libraries: [(name: String, value: String)] = []
     /// Memory that is present, in bytes.
     public var residentBytes: Int?
+    /// Address space in use, in bytes.
+    public var virtualBytes: Int?
     /// Processor time, user and system.
     public var processorTime: Interval?
     /// Dials that made a connection, late ones included.
     public var dialsSucceeded = 0
     /// Dials that failed, by `Cause.rawValue`; see `Cause.dialFailures`.
     public var dialFailures = [Int](repeating: 0, count: Cause.allCases.count)
+    /// How late the loop met deadlines.
+    public var loopDelays = DurationHistogram()
+    /// How long dials took that made a connection, and their connect(2) alone.
+    public var dialDurations = DurationHistogram()
+    public var connectDurations = DurationHistogram()
+    /// What became of names that dials asked for.
+    public var nameLookUps = NameLookUps()
     /// Names that are known, being looked up, and waiting to be.
     public var namesKnown = 0
     public var namesInFlight = 0
@@ -127,7 +138,23 @@ public struct ProcessFigures: Sendable {
     /// Settings put in force by SIGHUP, and those refused.
     public var reloads = 0
     public var reloadsRefused = 0
+    /// Whether the last reload was refused.
+    public var isLastReloadRefused = false
+    /// When the settings in force were applied.
+    public var settingsAppliedAt = WallTime(seconds: 0, nanoseconds: 0)
 
     /// Nothing is known.
+    public init() {}
+}
+
+/// Names that dials asked for: known already, asked of a name server, joined to a look-up under way, refused
+/// because too many were.
+public struct NameLookUps: Sendable, Equatable {
+    public var known = 0
+    public var asked = 0
+    public var joined = 0
+    public var refused = 0
+
+    /// None.
     public init() {}
 }

@@ -245,7 +245,7 @@ extension UpstreamPool.OriginReport {
     fileprivate var size: Int { dialling + idle + leased + waiting }
 
     /// `host:port`, an IPv6 address in brackets.
-    fileprivate var authority: String {
+    var authority: String {
         host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
 }

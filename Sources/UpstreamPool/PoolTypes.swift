@@ -19,7 +19,7 @@ public struct OriginID: Hashable, Sendable, BitwiseCopyable {
 }
 
 /// What a connection is for. A tunnel's connection is never interchangeable with a pooled one.
-public enum OriginKind: UInt8, Sendable {
+public enum OriginKind: UInt8, Sendable, CaseIterable {
     /// Plain HTTP exchanges, one after the other.
     case http = 104
     /// The same for a client that does not know of the proxy: host and port are the address that it dialled,

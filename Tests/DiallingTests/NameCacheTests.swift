@@ -39,6 +39,21 @@ struct NameCacheTests {
         #expect(cache.counts == (0, 0, 0))
     }
 
+    @Test("look-ups are counted by what became of them")
+    func counts() throws {
+        var cache = NameCache(limits: smallLimits())
+        let query = try started(cache.lookUp(host: "a", token: 1, now: at(0)))
+        _ = cache.lookUp(host: "A", token: 2, now: at(0))
+        _ = cache.finished(query, answer(30), now: at(1))
+        for token in 3...5 { _ = cache.lookUp(host: "a", token: UInt64(token), now: at(2)) }
+        for (token, name) in [(6, "b"), (7, "c"), (8, "d"), (9, "e"), (10, "f")] {
+            _ = cache.lookUp(host: name, token: UInt64(token), now: at(2))
+        }
+        _ = cache.lookUp(host: "10.0.0.1", token: 11, now: at(2))
+        let counted = cache.lookUps
+        #expect(counted.known == 3 && counted.asked == 4 && counted.joined == 1 && counted.refused == 2)
+    }
+
     @Test("an answer is kept for its time to live, whatever the case of the name")
     func keepsAnswer() throws {
         var cache = NameCache()

@@ -11,8 +11,10 @@ struct PrometheusTextTests {
     @Test("the figures of a snapshot are found under their names")
     func golden() {
         let expected = [
-            #"weir_build_info{version="0.1.0"} 1"#, "weir_draining 0", "process_open_fds 17",
-            "process_max_fds 1024", "process_resident_memory_bytes 8388608",
+            #"weir_build_info{version="0.1.0",libevent="2.1.12-stable"} 1"#, "weir_draining 0",
+            "process_open_fds 17", "process_max_fds 1024", "process_resident_memory_bytes 8388608",
+            "process_virtual_memory_bytes 16777216", "weir_settings_last_reload_successful 1",
+            "weir_settings_applied_timestamp_seconds 1795381314",
             "process_cpu_seconds_total 0.250000", "process_start_time_seconds 1795381314",
             #"weir_client_connections{state="parked"} 3"#, #"weir_client_connections{state="fresh"} 0"#,
             #"weir_client_connections_ended_total{reason="idle_too_long"} 11"#,
@@ -67,25 +69,42 @@ struct PrometheusTextTests {
         let buckets = lines.filter { $0.hasPrefix("\(name)_bucket") }
         let counts = buckets.compactMap { Int($0.split(separator: " ")[1]) }
         #expect(counts == counts.sorted())
-        #expect(counts.first == 5)
-        #expect(counts.last == 8)
-        #expect(buckets.count == EngineStatistics().durations.count)
-        #expect(buckets[0] == #"weir_exchange_duration_seconds_bucket{le="0.001"} 5"#)
-        #expect(buckets[3] == #"weir_exchange_duration_seconds_bucket{le="0.008"} 5"#)
-        #expect(buckets[4] == #"weir_exchange_duration_seconds_bucket{le="0.016"} 7"#)
-        #expect(buckets[10] == #"weir_exchange_duration_seconds_bucket{le="1.024"} 7"#)
-        #expect(buckets[18] == #"weir_exchange_duration_seconds_bucket{le="262.144"} 7"#)
-        #expect(buckets[19] == #"weir_exchange_duration_seconds_bucket{le="+Inf"} 8"#)
-        #expect(lines.contains("\(name)_sum 300.25"))
+        #expect(buckets.count == DurationHistogram.bucketCount)
+        #expect(buckets[0] == #"weir_exchange_duration_seconds_bucket{le="0.00025"} 1"#)
+        // A bound belongs to its bucket.
+        #expect(buckets[2] == #"weir_exchange_duration_seconds_bucket{le="0.001"} 5"#)
+        #expect(buckets[5] == #"weir_exchange_duration_seconds_bucket{le="0.008"} 5"#)
+        #expect(buckets[6] == #"weir_exchange_duration_seconds_bucket{le="0.016"} 7"#)
+        #expect(buckets[12] == #"weir_exchange_duration_seconds_bucket{le="1.024"} 7"#)
+        #expect(buckets[20] == #"weir_exchange_duration_seconds_bucket{le="262.144"} 7"#)
+        #expect(buckets[21] == #"weir_exchange_duration_seconds_bucket{le="+Inf"} 8"#)
+        #expect(lines.contains("\(name)_sum 300.03"))
         #expect(lines.contains("\(name)_count 8"))
     }
 
-    @Test("the number of lines depends on nothing that clients do")
+    @Test("five thousand origins and owners make no more lines than twenty")
     func boundedCardinality() {
-        var busy = Fixture.snapshot()
-        busy.origins = (0..<5000).map { Fixture.origin("host\($0)", idle: 1) }
-        let count = Fixture.text { PrometheusText.write(busy, to: &$0) }.split(separator: "\n").count
-        #expect(count == lines.count - 1)
+        func count(_ named: NamedConnections) -> Int {
+            Fixture.text { PrometheusText.write(Fixture.snapshot(), named: named, to: &$0) }
+                .split(separator: "\n").count
+        }
+        var many = NamedConnections()
+        many.update(
+            origins: (0..<5000).map { Fixture.origin("host\($0)", idle: 1) },
+            owners: (0..<5000).map { Fixture.owner("192.0.2.\($0)", held: 1) },
+            now: .zero
+        )
+        // Three states and the waiters of an origin, one line for an owner.
+        #expect(count(many) == lines.count - 1 + 20 * 4 + 20)
+    }
+
+    @Test("what has no bound has no limit in the text")
+    func unlimited() {
+        var snapshot = Fixture.snapshot()
+        snapshot.configuration.maxTunnels = .max
+        let text = Fixture.text { PrometheusText.write(snapshot, to: &$0) }
+        #expect(text.contains("# TYPE weir_tunnels_limit gauge\n# HELP"))
+        #expect(!text.contains("\nweir_tunnels_limit "))
     }
 
     @Test("figures that the system does not tell are left out")
@@ -102,6 +121,6 @@ struct PrometheusTextTests {
         var snapshot = Fixture.snapshot()
         snapshot.process.version = "1\"\\\n2"
         let text = Fixture.text { PrometheusText.write(snapshot, to: &$0) }
-        #expect(text.contains(#"weir_build_info{version="1\"\\\n2"} 1"#))
+        #expect(text.contains(#"weir_build_info{version="1\"\\\n2",libevent="2.1.12-stable"} 1"#))
     }
 }

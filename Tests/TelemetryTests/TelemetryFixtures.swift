@@ -1,4 +1,5 @@
 import Basics
+@testable import ClientPolicy
 @testable import ProxyCore
 import Telemetry
 @testable import UpstreamPool
@@ -56,6 +57,24 @@ enum Fixture {
         )
     }
 
+    /// An owner that is known by its address.
+    static func owner(_ address: String, held: Int, _ verdict: Verdict = .healthy) -> OwnerLine {
+        var line = OwnerLine(
+            OwnerReport(
+                owner: .none,
+                key: OwnerKey(high: 0, low: 0),
+                verdict: verdict,
+                since: .zero,
+                tally: OwnerTally(),
+                held: held,
+                parked: 0,
+                agent: ""
+            )
+        )
+        line.address = address
+        return line
+    }
+
     /// A snapshot in which the figures differ from one another.
     static func snapshot() -> ProxySnapshot {
         var snapshot = ProxySnapshot()
@@ -68,10 +87,9 @@ enum Fixture {
         snapshot.engine.limits[Int(Limit.requestHeadSize.rawValue)] = 21
         snapshot.engine.bytesUp = 1000
         snapshot.engine.bytesDown = 2_000_000
-        snapshot.engine.durations[0] = 5
-        snapshot.engine.durations[4] = 2
-        snapshot.engine.durations[19] = 1
-        snapshot.engine.durationSum = 300.25
+        for milliseconds in [0, 1, 1, 1, 1, 10, 16, 300_000] {
+            snapshot.engine.durations.note(.milliseconds(milliseconds))
+        }
         snapshot.engine.tunnelsOpened = 7
         snapshot.engine.retries = 6
         snapshot.pool.leasesReused = 80
@@ -93,6 +111,9 @@ enum Fixture {
         snapshot.process.openDescriptors = 17
         snapshot.process.descriptorLimit = 1024
         snapshot.process.residentBytes = 8_388_608
+        snapshot.process.virtualBytes = 16_777_216
+        snapshot.process.libraries = [("libevent", "2.1.12-stable")]
+        snapshot.process.settingsAppliedAt = Fixture.time
         snapshot.process.processorTime = .milliseconds(250)
         snapshot.process.dialsSucceeded = 13
         snapshot.process.dialFailures[Int(Cause.connectRefused.rawValue)] = 8

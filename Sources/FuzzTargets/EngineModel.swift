@@ -150,6 +150,7 @@ final class EngineModel {
         case .cancelDial(let id): cancelDial(id)
         case .check(let id): on(.upstream(id), "check") { _ in followUps.append(.check(id)) }
         case .inspect(let id): on(.upstream(id), "inspect") { _ in followUps.append(.inspect(id)) }
+        case .acknowledge(let id): on(.upstream(id), "acknowledge") { _ in }
         case .inspectUnread(let id):
             on(.client(id), "inspectUnread") { _ in followUps.append(.inspectUnread(id)) }
         case .inquire(let owner): followUps.append(.inquire(owner))

@@ -19,6 +19,8 @@ public enum Action: Equatable, Sendable {
     case check(UpstreamID)
     /// Ask the kernel how long the peer has acknowledged nothing; answer with `inspected`.
     case inspect(UpstreamID)
+    /// Acknowledge at once what the upstream has sent.
+    case acknowledge(UpstreamID)
     /// Ask the kernel how many bytes lie unread in the receive queue of the client's own socket; answer with
     /// `unreadInspected`.
     case inspectUnread(SlotID)

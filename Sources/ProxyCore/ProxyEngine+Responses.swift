@@ -23,6 +23,7 @@ extension ProxyEngine {
         }
         links[slot].hasBytes = true
         var offset = 0
+        let isHeadNew = !clients[id].exchange.hasResponse
         while !clients[id].exchange.hasResponse {
             // Interim responses are cheap to send and cost an action each; the rest is offered again.
             if actions.count >= ProxyEngine.actionsPerOffer { return offset }
@@ -39,6 +40,10 @@ extension ProxyEngine {
         statistics.bytesDown += UInt64(offset - start)
         switch result {
         case .more:
+            // An origin with Nagle's algorithm (RFC 9293 §3.7.4) holds back the content that it writes behind the
+            // head until the head is acknowledged, and the kernel delays that by 40 ms on a connection that
+            // asks and answers in turn.
+            if isHeadNew && offset == start { actions.append(.acknowledge(upstream)) }
             // It moves: what waits for the half-closed client or for content starts anew.
             if clients[id].peerFinished || !clients[id].exchange.request.isComplete { armClient(id) }
             return offset

@@ -111,6 +111,8 @@ extension DataPlane {
             followUps.append(.checked(id, isSilent: isSilent(id)))
         case .inspect(let id):
             followUps.append(.inspected(id, silence: silence(of: id)))
+        case .acknowledge(let id):
+            if let connection = find(.upstream(id)) { Sockets.acknowledge(connection.watch.descriptor) }
         case .inspectUnread(let id):
             followUps.append(.unreadInspected(id, unread: unread(at: id)))
         case .inquire(let owner): onSuspect(owner)

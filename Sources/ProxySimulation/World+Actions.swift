@@ -23,7 +23,7 @@ extension World {
             case .record(let index): note(engine.records[index])
             case .inspectUnread(let id): answerUnread(.client(id))
             case .inquire(let owner): answerInquiry(owner)
-            case .verdict: break
+            case .verdict, .acknowledge: break
             }
         }
     }

@@ -52,6 +52,11 @@ extension Sockets {
         )
     }
 
+    /// Sends an acknowledgement that the kernel delays (TCP_QUICKACK, tcp(7)); later ones are delayed as before.
+    public static func acknowledge(_ descriptor: Int32) {
+        setOption(descriptor, Int32(IPPROTO_TCP), TCP_QUICKACK, 1)
+    }
+
     /// Messages go out when they are written: whole heads are gathered here, not by the kernel.
     static func setNoDelay(_ descriptor: Int32) {
         setOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)

@@ -1,8 +1,9 @@
 """Requests and responses pass through whole, in every framing, with only the hop-by-hop fields changed."""
 
+import socket
 import unittest
 
-from harness import Truncated, WeirTestCase, request, response
+from harness import Stopwatch, Truncated, WeirTestCase, request, response
 
 CHUNKS = b"5\r\nhello\r\n6;x=y\r\n world\r\n0\r\n"
 
@@ -100,6 +101,21 @@ class FramingTests(WeirTestCase):
             upstream.send(response(str(number).encode()))
             self.assertEqual(client.read_response().content, str(number).encode())
         origin.expect_no_connection()
+
+    def test_content_behind_its_head_is_not_held_back_by_nagle(self):
+        self.start()
+        origin = self.origin()
+        client, upstream, _ = self.get(origin)
+        upstream.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
+        watch = Stopwatch()
+        for _ in range(25):
+            client.send(request(origin.url()))
+            upstream.read_request()
+            upstream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n")
+            upstream.send(b"weir")
+            self.assertEqual(client.read_response().content, b"weir")
+        # A delayed acknowledgement takes 40 ms or more.
+        self.assertLess(watch.seconds, 0.5)
 
     def test_one_byte_at_a_time_both_ways(self):
         self.start()

@@ -34,6 +34,8 @@ final class EngineHarness {
     private(set) var inquiries = 0
     /// What the kernel says of every client's receive queue; nil: that it does not know it.
     var unread: Int?
+    /// Upstream connections whose bytes were to be acknowledged at once.
+    var acknowledged: [UpstreamID] = []
     /// Of the suspects in an inquiry, how many are unread where any are.
     var unreadSuspects = Int.max
     /// What `check` is answered; nil leaves it to the test.
@@ -329,6 +331,7 @@ final class EngineHarness {
         case .close(let id, let manner):
             onPeer(id) { $0.close(manner) }
             peers[id] = nil
+        case .acknowledge(let id): acknowledged.append(id)
         case .inspectUnread(let id):
             unreadInspections += 1
             followUps.append { shell in

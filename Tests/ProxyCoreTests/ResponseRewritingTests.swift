@@ -306,4 +306,21 @@ struct ResponseRewritingTests {
             #expect(client.closed == .normal)
         }
     }
+
+    @Test("a head that comes without its content is acknowledged at once, for the sake of Nagle's algorithm")
+    func headAlone() throws {
+        try withProxy { shell in
+            let (client, origin) = try shell.exchange()
+            shell.send(origin, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n")
+            #expect(shell.acknowledged.count == 1)
+            shell.send(origin, "we")
+            shell.send(origin, "ir")
+            #expect(shell.acknowledged.count == 1)
+            for whole in [ok("weir"), ok()] {
+                shell.send(client, get())
+                shell.send(origin, whole)
+            }
+            #expect(shell.acknowledged.count == 1, "nothing is awaited, or what is awaited flows")
+        }
+    }
 }

@@ -189,7 +189,6 @@ extension ProxyEngine {
         }
         if pool.nextDeadline <= now { pool.expire(now: now, limit: limit) }
         applyVerdicts()
-        continueDraining(limit: limit)
         applyPoolEffects()
     }
 
@@ -206,14 +205,5 @@ extension ProxyEngine {
         if policy.parked == 0, let victim = destinations.longestStalledOfHeaviest() { cutStalled(victim) }
         applyPoolEffects()
         applyVerdicts()
-    }
-
-    /// The process is stopping: nothing is accepted or kept any more. Work in flight goes on.
-    public mutating func drain(now: MonotonicTime) {
-        begin(now)
-        isDraining = true
-        pool.drain(now: now)
-        continueDraining(limit: 32)
-        applyPoolEffects()
     }
 }

@@ -34,6 +34,8 @@ public struct ProxyEngine: ~Copyable {
     public internal(set) var tunnels = 0
     /// Whether the process is stopping.
     public internal(set) var isDraining = false
+    /// While draining: how long a parked connection has for another request.
+    var lastCall = Interval.zero
 
     var clients = SlotMap<ClientSession>()
     /// Where intercepted clients wanted to go, by slot; as long as the highest of their slots asks for.
@@ -67,8 +69,7 @@ public struct ProxyEngine: ~Copyable {
 
     /// The next instant at which `timePassed` has something to do.
     public var nextDeadline: MonotonicTime {
-        if hasDrainWork { return now }
-        return min(min(clientDeadlines.next, upstreamDeadlines.next), pool.nextDeadline)
+        min(min(clientDeadlines.next, upstreamDeadlines.next), pool.nextDeadline)
     }
 
     /// Whether another client connection can be accepted now, if need be by closing one that is

@@ -55,6 +55,8 @@ final class DataPlane: ReadinessHandler {
     /// Called when it has changed whether another client can be accepted, and while draining after each
     /// event, when nothing may be left.
     var onSettled: () -> Void = {}
+    /// Called after each event, for whoever shows live figures; nil where nobody does.
+    var onActivity: (() -> Void)?
 
     init(loop: EventLoop, dialer: Dialer, configuration: EngineConfiguration, seed: UInt64) {
         self.loop = loop
@@ -238,9 +240,9 @@ final class DataPlane: ReadinessHandler {
         settle()
     }
 
-    /// The process is stopping.
-    func drain() {
-        engine.drain(now: loop.now)
+    /// The process is stopping. Parked connections have `lastCall` for another request.
+    func drain(lastCall: Interval) {
+        engine.drain(lastCall: lastCall, now: loop.now)
         perform()
         settle()
     }
@@ -275,6 +277,7 @@ final class DataPlane: ReadinessHandler {
     private func settle() {
         if !followUps.isEmpty { runFollowUps() }
         timer?.arm(at: engine.nextDeadline)
+        onActivity?()
         if loop.now.since(clockReadAt) >= .seconds(1) {
             readClock()
             noteTrends()

@@ -130,7 +130,7 @@ public struct SettingChange: Sendable, Equatable {
     public let before: String
     /// The canonical text of the new value.
     public let after: String
-    /// Whether SIGHUP applies the change; otherwise it takes a restart.
+    /// Whether SIGHUP applies the change; otherwise it takes a restart or an upgrade.
     public let reloadable: Bool
 }
 

@@ -33,6 +33,12 @@ public enum PrometheusText {
             "1 while the process is stopping.",
             snapshot.isDraining ? 1 : 0
         )
+        buffer.metric(
+            "weir_generation",
+            .gauge,
+            "How many processes handed over to each other until this one, itself included.",
+            process.lifecycle.generation
+        )
         let started = Int(process.startedAt.seconds)
         buffer.metric(
             "process_start_time_seconds",

@@ -127,6 +127,8 @@ public struct ProcessFigures: Sendable {
     /// Settings put in force by SIGHUP, and those refused.
     public var reloads = 0
     public var reloadsRefused = 0
+    /// How the process came to be, and what became of the last reload and upgrade.
+    public var lifecycle = LifecycleFigures()
 
     /// Nothing is known.
     public init() {}

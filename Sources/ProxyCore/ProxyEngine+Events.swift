@@ -8,7 +8,7 @@ extension ProxyEngine {
     /// A client connection was accepted. Nil if there is no room (see `canAccept`): close it.
     public mutating func accepted(owner: OwnerKey, now: MonotonicTime) -> ConnectionID? {
         begin(now)
-        if isDraining || !makeRoomForClient() { return nil }
+        if isClosed || !makeRoomForClient() { return nil }
         let id = clients.insert(ClientSession())
         guard policy.admit(id, owner: owner, now: now) == .admitted else {
             preconditionFailure("room was made, and is gone")

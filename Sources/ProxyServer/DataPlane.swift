@@ -241,8 +241,8 @@ final class DataPlane: ReadinessHandler {
     }
 
     /// The process is stopping. Parked connections have `lastCall` for another request.
-    func drain(lastCall: Interval) {
-        engine.drain(lastCall: lastCall, now: loop.now)
+    func drain(lastCall: Interval, stillAccepts: Bool = false) {
+        engine.drain(lastCall: lastCall, stillAccepts: stillAccepts, now: loop.now)
         perform()
         settle()
     }

@@ -41,7 +41,9 @@ public final class ProxyServer {
         case serving
         /// Another process has taken over; work in flight goes on.
         case handedOver
-        /// Told to end; work in flight goes on.
+        /// Told to end; clients are accepted as long as parked connections have their last call.
+        case lastCall
+        /// Accepting nothing more; work in flight goes on.
         case stopping
     }
 
@@ -67,6 +69,7 @@ public final class ProxyServer {
     var reporter: ServiceReporter?
     private var signals: [SignalWatch] = []
     var drainTimer: LoopTimer?
+    var lastCallTimer: LoopTimer?
     var phase = Phase.serving
     /// The process that is to take over, while it starts.
     var successor: Successor?
@@ -172,7 +175,7 @@ public final class ProxyServer {
         dataPlane.onSettled = { [unowned self] in
             listeners.setRoom(dataPlane.engine.canAccept)
             interceptor.setRoom(dataPlane.engine.canAccept)
-            if phase != .serving && dataPlane.engine.isAtRest { loop.stop() }
+            settled()
         }
         // A peer that closes while we write is an error value (EPIPE), not a reason to die.
         SignalWatch.ignore(SIGPIPE)

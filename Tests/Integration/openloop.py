@@ -17,8 +17,6 @@ import sys
 import time
 
 PATIENCE = 10.0
-#: Connections that the fast part of the load goes round: each is used several times a second.
-POOL = 50
 #: Connections that are used by themselves, with these pauses: from busier to quieter than a last call is long.
 PAUSES = [0.2 + 0.15 * step for step in range(20)]
 
@@ -149,8 +147,9 @@ class Client:
 
     async def pooled(self):
         connection = None
-        if len(self.idle) >= POOL or self.is_over:
-            connection = self.usable(self.idle.popleft()) if self.idle else None
+        # The longest idle first, so that all are in use.
+        while self.idle and connection is None:
+            connection = self.usable(self.idle.popleft())
         connection = await self.run(connection, "pooled")
         if connection:
             self.idle.append(connection)

@@ -153,21 +153,20 @@ class Supervisor:
                 self._watch()
                 continue
             sender = struct.unpack("3i", ancillary[0][2])[0]
-            for line in data.decode("utf-8").splitlines():
-                self._heard(sender, line)
+            self._heard(sender, data.decode("utf-8").splitlines())
             self._watch()
 
-    def _heard(self, sender, line):
+    def _heard(self, sender, lines):
         with self._lock:
             if sender != self.main:
-                self.unheard.append((sender, line))
-            elif line == "WATCHDOG=1":
-                self.alive_at = time.monotonic()
-            elif line.startswith("MAINPID="):
-                self.main = int(line[8:])
+                self.unheard.append((sender, lines))
+                return
+            for line in lines:
                 self.messages.append((sender, line))
-            else:
-                self.messages.append((sender, line))
+                if line == "WATCHDOG=1":
+                    self.alive_at = time.monotonic()
+                elif line.startswith("MAINPID="):
+                    self.main = int(line[8:])
 
     def _watch(self):
         """What has been silent for longer than the watchdog allows is killed."""

@@ -212,8 +212,8 @@ final class EngineHarness {
         event { $0.engine.reconfigure(configuration, now: $0.now) }
     }
 
-    func drain(lastCall: Interval = .zero) {
-        event { $0.engine.drain(lastCall: lastCall, now: $0.now) }
+    func drain(lastCall: Interval = .zero, stillAccepts: Bool = false) {
+        event { $0.engine.drain(lastCall: lastCall, stillAccepts: stillAccepts, now: $0.now) }
     }
     func stop() { event { $0.engine.stop(now: $0.now) } }
     func exhaustDescriptors() { event { $0.engine.descriptorsExhausted(now: $0.now) } }

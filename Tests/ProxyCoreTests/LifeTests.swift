@@ -63,6 +63,21 @@ struct LifeTests {
         }
     }
 
+    @Test("who comes during the last call is served once, over the pool as it is")
+    func lateClient() throws {
+        try withProxy { shell in
+            let (parked, origin) = try shell.parkedPair()
+            shell.drain(lastCall: .seconds(1), stillAccepts: true)
+            #expect(shell.canAccept && parked.isOpen && origin.isOpen)
+            let late = try shell.client(get())
+            shell.send(origin, ok("late"))
+            let answer = late.take()
+            #expect(answer.contains("\r\nConnection: close\r\n") && answer.hasSuffix("late"))
+            shell.drain(lastCall: .seconds(1))
+            #expect(!shell.canAccept && shell.tryConnect() == nil && origin.closed == .reset)
+        }
+    }
+
     @Test("what was promised to be kept has a last call of its own when it is parked")
     func parkedLate() throws {
         try withProxy { shell in

@@ -57,7 +57,9 @@ public struct Predecessor: Sendable {
 
     init(channel: Int32, _ handover: Handover) throws(InheritanceError) {
         // The variable may have come down from elsewhere: it is believed only with the channel that goes with it.
-        guard let maker = Sockets.peerCredentials(channel), maker.pid == handover.pid else {
+        guard fcntl(channel, F_GETFD) >= 0, let maker = Sockets.peerCredentials(channel),
+            maker.pid == handover.pid
+        else {
             throw InheritanceError("\(Handover.variable) is set, but no process hands over to this one")
         }
         _ = fcntl(channel, F_SETFD, FD_CLOEXEC)

@@ -108,6 +108,7 @@ public struct LoadedSettings: Sendable, Equatable {
         let counts = [
             "client.max_connections": settings.client.maxConnections.count,
             "upstream.max_connections": settings.upstream.maxConnections.count,
+            "redirect.mark": settings.redirect.mark.count,
         ]
         return counts[row.key].map { "auto (\($0))" } ?? text
     }

@@ -23,14 +23,14 @@ _HIGH = 100
 class Supervisor:
     """`sockets` are (name, listening socket). The settings are the text of a file."""
 
-    def __init__(self, namespace, sockets, config="", watchdog=None, arguments=()):
+    def __init__(self, namespace, sockets, config="", watchdog=None, program=None):
         self.namespace, self.sockets, self.watchdog = namespace, sockets, watchdog
         # Whoever is left without a parent becomes a child of this process, as of systemd.
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self.directory = tempfile.TemporaryDirectory(prefix="weir-supervisor-")
         self.config_path = os.path.join(self.directory.name, "weir.yaml")
         self.write_config(config)
-        self.arguments = list(arguments)
+        self.program = program or binary()
         self.notify_path = os.path.join(self.directory.name, "notify")
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
@@ -53,12 +53,13 @@ class Supervisor:
 
     # Its service
 
-    def start(self, timeout=10.0):
+    def start(self, timeout=10.0, keeping=()):
         """Starts it and waits for READY=1, as the start job of a service of Type=notify does."""
         high = [fcntl.fcntl(sock.fileno(), fcntl.F_DUPFD, _HIGH) for _, sock in self.sockets]
         moves = " ".join(f"{3 + index}<&{number}-" for index, number in enumerate(high))
         script = f'exec {moves}\nexport LISTEN_PID=$$\nexec "$@"' if high else 'exec "$@"'
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("WEIR_")}
+        environment = {name: value for name, value in os.environ.items() 
+                       if not name.startswith("WEIR_") or name in keeping}
         environment["NOTIFY_SOCKET"] = self.notify_path
         if high:
             environment |= {"LISTEN_FDS": str(len(high)),
@@ -66,7 +67,7 @@ class Supervisor:
         if self.watchdog:
             environment["WATCHDOG_USEC"] = str(int(self.watchdog * 1e6))
         command = ["bash", "-c", script, "bash", *self.namespace.command(
-            binary(), "run", "--config", self.config_path, *self.arguments)]
+            self.program, "run", "--config", self.config_path)]
         seen = len(self.messages)
         with self._lock:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
@@ -105,7 +106,8 @@ class Supervisor:
     def stop(self, timeout=40.0):
         """SIGTERM, and the exit status."""
         with self._lock:
-            pid, self.main = self.main, None
+            self.alive_at = None
+            pid = self.main
         os.kill(pid, signal.SIGTERM)
         return self.reap(pid, timeout)
 

@@ -13,14 +13,21 @@ final class ServiceReporter {
     private var statusTimer: LoopTimer?
     private var watchdog: LoopTimer?
     private var lastStatus = ""
-    /// Between two looks at the figures.
-    static let pace = Interval.seconds(5)
+    private let pace: Interval
 
     /// Nil where no service manager listens.
     ///
-    /// - Parameter figures: what `systemctl status` is to show now.
-    init?(loop: EventLoop, notifier: ServiceNotifier? = ServiceNotifier(), figures: @escaping () -> String) {
+    /// - Parameters:
+    ///   - pace: between two looks at the figures.
+    ///   - figures: what `systemctl status` is to show now.
+    init?(
+        loop: EventLoop,
+        notifier: ServiceNotifier? = ServiceNotifier(),
+        pace: Interval = .seconds(5),
+        figures: @escaping () -> String
+    ) {
         guard let notifier else { return nil }
+        self.pace = pace
         self.loop = loop
         self.notifier = notifier
         self.figures = figures
@@ -54,7 +61,7 @@ final class ServiceReporter {
     /// Something has happened that may have changed the figures.
     func noteActivity() {
         guard let statusTimer, statusTimer.armedFor == .never else { return }
-        statusTimer.arm(at: loop.now + ServiceReporter.pace)
+        statusTimer.arm(at: loop.now + pace)
     }
 
     private func tellFigures() {

@@ -33,27 +33,6 @@ public struct ServiceNotifier: Sendable {
         send("RELOADING=1\nMONOTONIC_USEC=\(now.nanoseconds / 1000)")
     }
 
-    /// Another process of the service is its main one from now on. Only the main process may say so, and
-    /// anything at all with `NotifyAccess=main`.
-    @discardableResult
-    public func mainProcess(_ pid: Int32, status: String) -> Bool {
-        send("MAINPID=\(pid)\nSTATUS=\(oneLine(status))")
-    }
-
-    /// The process is alive, for a service with `WatchdogSec=`.
-    @discardableResult
-    public func alive() -> Bool { send("WATCHDOG=1") }
-
-    /// After how long without ``alive()`` the service manager takes this process for hung, by sd_watchdog_enabled(3);
-    /// nil where it does not watch it.
-    public static func watchdogInterval() -> Interval? {
-        guard let text = getenv("WATCHDOG_USEC"), let microseconds = Int64(String(cString: text)),
-            microseconds > 0, microseconds < Int64.max / 1000
-        else { return nil }
-        if let pid = getenv("WATCHDOG_PID"), Int32(String(cString: pid)) != getpid() { return nil }
-        return Interval(nanoseconds: microseconds * 1000)
-    }
-
     /// The process is draining.
     @discardableResult
     public func stopping(status: String) -> Bool { send("STOPPING=1\nSTATUS=\(oneLine(status))") }
@@ -62,7 +41,7 @@ public struct ServiceNotifier: Sendable {
     @discardableResult
     public func status(_ text: String) -> Bool { send("STATUS=\(oneLine(text))") }
 
-    private func oneLine(_ text: String) -> String {
+    func oneLine(_ text: String) -> String {
         text.contains("\n") ? String(text.map { $0 == "\n" ? " " : $0 }) : text
     }
 

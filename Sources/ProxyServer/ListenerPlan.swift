@@ -125,7 +125,9 @@ struct ListenerPlan {
                 return try ListeningSocket.open(on: endpoint)
             } catch {
                 // What is about to go may be in the way: 127.0.0.1:3128 of 0.0.0.0:3128. For a moment both listen.
-                former = removed.values.joined().map(\.socket).filter { $0.place.endpoint?.port == endpoint.port }
+                former = removed.values.joined().map(\.socket).filter {
+                    $0.place.endpoint?.port == endpoint.port
+                }
                 if error.code != EADDRINUSE || former.isEmpty { throw error }
             }
             for socket in former { socket.setShared(true) }

@@ -16,7 +16,9 @@ extension ProxyServer {
         if successor != nil { return log.warning("an upgrade is under way already") }
         // Whoever is process 1 takes its container along when it ends.
         if getpid() == 1 {
-            return upgradeFailed("this is process 1 of its container, which ends with it: replace the container")
+            return upgradeFailed(
+                "this is process 1 of its container, which ends with it: replace the container"
+            )
         }
         guard let name = start.arguments.first, let program = Executable.again(calledAs: name) else {
             return upgradeFailed("the program is not where it was started from")
@@ -51,7 +53,9 @@ extension ProxyServer {
         case .ready(let pid):
             // Before the other process speaks: only the main process is listened to.
             reporter?.handOver(to: pid)
-            guard successor.go() else { return upgradeFailed("the new process ended when it was to take over") }
+            guard successor.go() else {
+                return upgradeFailed("the new process ended when it was to take over")
+            }
             self.successor = nil
             successorTimer = nil
             observability.lifecycle.isUpgrading = false

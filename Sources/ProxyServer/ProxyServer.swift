@@ -215,7 +215,9 @@ public final class ProxyServer {
         var told: Logger.Metadata = [
             "listen": "\(endpoints.joined(separator: ", "))", "admin": "\(observability.adminPlaces)",
         ]
-        let inherited = sockets.values.joined().filter(\.socket.isKeptByManager).map(\.socket.place.description)
+        let inherited = sockets.values.joined().filter(\.socket.isKeptByManager).map(
+            \.socket.place.description
+        )
         if !inherited.isEmpty { told["inherited"] = "\(inherited.sorted().joined(separator: ", "))" }
         if observability.lifecycle.generation > 1 {
             told["generation"] = "\(observability.lifecycle.generation)"

@@ -81,7 +81,9 @@ public struct Predecessor: Sendable {
     public func ready() { say("ready") }
 
     /// Why this process ends.
-    public func failed(_ reason: String) { say("failed \(reason.split(separator: "\n").joined(separator: "; "))") }
+    public func failed(_ reason: String) {
+        say("failed \(reason.split(separator: "\n").joined(separator: "; "))")
+    }
 
     private func say(_ line: String) { _ = Sockets.write(channel, "\(line)\n".utf8.span) }
 

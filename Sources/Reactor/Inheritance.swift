@@ -104,7 +104,9 @@ public struct Inheritance: Sendable {
             throw InheritanceError("\(shown) of LISTEN_FDS is no socket; weir takes ListenStream= only")
         }
         guard type == Int32(SOCK_STREAM.rawValue) else {
-            throw InheritanceError("\(shown) of LISTEN_FDS is no stream socket; weir takes ListenStream= only")
+            throw InheritanceError(
+                "\(shown) of LISTEN_FDS is no stream socket; weir takes ListenStream= only"
+            )
         }
         guard Sockets.option(descriptor, SO_ACCEPTCONN) == 1 else {
             throw InheritanceError("\(shown) of LISTEN_FDS does not listen; weir takes Accept=no only")
@@ -117,7 +119,12 @@ public struct Inheritance: Sendable {
         if place.endpoint != nil { Sockets.setNoDelay(descriptor) }
         var ours: SocketFile?
         if file, case .unix(let path) = place { ours = SocketFile(path) }
-        let socket = ListeningSocket(descriptor: descriptor, place: place, file: ours, isKeptByManager: isKept)
+        let socket = ListeningSocket(
+            descriptor: descriptor,
+            place: place,
+            file: ours,
+            isKeptByManager: isKept
+        )
         return InheritedSocket(socket: socket, name: name)
     }
 }

@@ -152,7 +152,9 @@ public final class Successor {
         let limit = Inheritance.firstDescriptor + Int32(descriptors.count)
         let copies = descriptors.map { fcntl($0, F_DUPFD_CLOEXEC, limit) }
         defer { for copy in copies where copy >= 0 { Sockets.close(copy) } }
-        if copies.contains(where: { $0 < 0 }) { throw SystemError("copy the listening sockets", code: EMFILE) }
+        if copies.contains(where: { $0 < 0 }) {
+            throw SystemError("copy the listening sockets", code: EMFILE)
+        }
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }

@@ -26,7 +26,9 @@ struct LifecycleReport: Decodable, Equatable {
 
     /// How the reload ended that was asked for after `former` was read; nil while it has not.
     func reload(since former: LifecycleReport) -> LifecycleOutcome? {
-        if pid != former.pid { return .failed("another process serves by now; it has read the settings at its start") }
+        if pid != former.pid {
+            return .failed("another process serves by now; it has read the settings at its start")
+        }
         if process.reloadsRefused > former.process.reloadsRefused {
             return .failed(lifecycle.reloadError ?? "the settings were refused")
         }

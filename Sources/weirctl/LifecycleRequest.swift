@@ -20,7 +20,9 @@ struct LifecycleRequest {
             if before.state != "running" { throw AdminError("it is stopping") }
             let process = try Self.process(of: before)
             let code = process.send(signal)
-            if code != 0 { throw AdminError("cannot signal process \(before.pid): \(SystemError.text(of: code))") }
+            if code != 0 {
+                throw AdminError("cannot signal process \(before.pid): \(SystemError.text(of: code))")
+            }
             return try wait(address, before, process)
         }
         switch outcome {
@@ -90,7 +92,8 @@ struct ReloadCommand: ParsableCommand {
 struct UpgradeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "upgrade",
-        abstract: "Starts the installed version in the place of a running weir (SIGUSR2), without losing a connection.",
+        abstract:
+            "Starts the installed version in the place of a running weir (SIGUSR2), without losing a connection.",
         discussion: """
             The new process takes the listening sockets; the old one finishes what is in flight, for drain_timeout at \
             most. Exits with 1, and tells why, when the new one could not start: then the old one goes on.

@@ -58,7 +58,7 @@ class Supervisor:
         high = [fcntl.fcntl(sock.fileno(), fcntl.F_DUPFD, _HIGH) for _, sock in self.sockets]
         moves = " ".join(f"{3 + index}<&{number}-" for index, number in enumerate(high))
         script = f'exec {moves}\nexport LISTEN_PID=$$\nexec "$@"' if high else 'exec "$@"'
-        environment = {name: value for name, value in os.environ.items() 
+        environment = {name: value for name, value in os.environ.items()
                        if not name.startswith("WEIR_") or name in keeping}
         environment["NOTIFY_SOCKET"] = self.notify_path
         if high:

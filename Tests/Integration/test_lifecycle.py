@@ -13,6 +13,7 @@ import unittest
 import weirctl
 from harness import ADMIN_PORT, ORIGIN_ADDRESS, PROXY_PORT, Stopwatch, WeirTestCase, eventually, request, response
 from peer import Listener, Peer, connect, refuses
+from redirectlab import DIRECT, RedirectTestCase
 from supervisor import Supervisor
 from test_continuity import listening
 
@@ -378,6 +379,32 @@ class UpgradeTests(SupervisedTestCase):
         with self.assertRaises(AssertionError):
             supervisor.start(0.5, keeping=["WEIR_HANDOVER"])
         self.assertTrue(re.search("WEIR_HANDOVER is set, but no process hands over", supervisor.text()))
+
+
+class RedirectUpgradeTests(RedirectTestCase):
+    USER = 61101
+
+    def test_a_redirection_follows_the_new_process(self):
+        supervisor = Supervisor(self.namespace, [], config="redirect: {listen: [127.0.0.1:3129, '[::1]:3129']}\n")
+        self.addCleanup(supervisor.close)
+        supervisor.start()
+        keeper = self.watch("--uid", str(self.USER), "--ports", "8080")
+        early, late = self.app(uid=self.USER), self.app(uid=self.USER)
+        self.assertEqual(early.order(open=[ORIGIN_ADDRESS, 8080]), DIRECT)
+        former = supervisor.upgrade()
+        self.assertEqual(late.order(open=[ORIGIN_ADDRESS, 8080]), DIRECT)
+        self.assertEqual(early.order(say="by the old one"), "by the old one")
+        early.order(close=True)
+        self.assertEqual(supervisor.reap(former, 10), 0)
+        self.assertIn(f"weir goes on as process {supervisor.main}", keeper.stderr.readline())
+        # What the new process has is not forgotten, and new connections come to it.
+        self.assertEqual(late.order(say="by the new one"), "by the new one")
+        self.assertEqual(early.visit(port=8080), DIRECT)
+        status = connect(self.namespace, "127.0.0.1", ADMIN_PORT)
+        self.addCleanup(status.close)
+        page = json.loads(status.exchange("GET /status HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").content)
+        self.assertEqual(page["counters"]["clients_accepted"], 2)
+        self.assertEqual(set(self.show()), {"weir"})
 
 
 if __name__ == "__main__":

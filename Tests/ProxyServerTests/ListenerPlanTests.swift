@@ -27,15 +27,22 @@ struct ListenerPlanTests {
         try ListenerPlan(from: present, to: settings, mayLack: { _, _ in false })
     }
 
-    private func port(_ socket: ServingSocket?) throws -> UInt16 { try #require(socket?.socket.place.endpoint).port }
+    private func port(_ socket: ServingSocket?) throws -> UInt16 {
+        try #require(socket?.socket.place.endpoint).port
+    }
 
     private func close(_ sockets: ServingSockets) {
         for socket in sockets.values.joined() { socket.socket.close() }
     }
 
-    @Test("what is there stays, what lacks is opened, what is not asked for goes; in the order of the settings")
+    @Test(
+        "what is there stays, what lacks is opened, what is not asked for goes; in the order of the settings"
+    )
     func change() throws {
-        let first = try plan([:], settings { $0.listen = [.network(address(0)), .network(address(0, "127.0.0.2"))] })
+        let first = try plan(
+            [:],
+            settings { $0.listen = [.network(address(0)), .network(address(0, "127.0.0.2"))] }
+        )
         #expect(first.removed.values.joined().isEmpty)
         let kept = try #require(first.sockets[.client]?.last)
         let second = try plan(
@@ -93,7 +100,9 @@ struct ListenerPlanTests {
         #expect(inherited.serves(.network(try address(port(inherited)))))
         #expect(!inherited.serves(.network(address(0, "127.0.0.2"))) && !inherited.serves(.unix(path: "/a")))
         open.close()
-        for (name, role) in [("admin", ListenerRole.admin), ("redirect", .redirect), ("weir.socket", .client)] {
+        for (name, role) in [
+            ("admin", ListenerRole.admin), ("redirect", .redirect), ("weir.socket", .client),
+        ] {
             #expect(ListenerRole(named: name) == role)
         }
     }

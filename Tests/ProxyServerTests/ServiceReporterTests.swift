@@ -55,7 +55,11 @@ struct ServiceReporterTests {
         let loop = try EventLoop()
         var figures = "one"
         let reporter = try #require(
-            ServiceReporter(loop: loop, notifier: ServiceNotifier(socket: manager.path), pace: .milliseconds(50)) {
+            ServiceReporter(
+                loop: loop,
+                notifier: ServiceNotifier(socket: manager.path),
+                pace: .milliseconds(50)
+            ) {
                 figures
             }
         )
@@ -76,7 +80,10 @@ struct ServiceReporterTests {
         figures = "three"
         reporter.noteActivity()
         turn(loop, for: .milliseconds(120))
-        #expect(manager.heard() == ["MAINPID=42\nSTATUS=process 42 takes over"], "the other process tells now")
+        #expect(
+            manager.heard() == ["MAINPID=42\nSTATUS=process 42 takes over"],
+            "the other process tells now"
+        )
     }
 
     @Test("without a service manager there is none")

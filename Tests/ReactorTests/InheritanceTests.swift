@@ -64,7 +64,9 @@ extension ReactorSuite {
                 for (descriptor, expected) in cases {
                     Self.inherit([descriptor], names: "odd")
                     let error = #expect(throws: InheritanceError.self) { try Inheritance.take() }
-                    #expect(error?.description.hasPrefix("descriptor 3 (odd) of LISTEN_FDS \(expected)") == true)
+                    #expect(
+                        error?.description.hasPrefix("descriptor 3 (odd) of LISTEN_FDS \(expected)") == true
+                    )
                 }
                 close(3)
                 setenv("LISTEN_FDS", "1", 1)

@@ -59,7 +59,10 @@ final class AdminServer {
         listeners = sockets.map { socket in
             former.first { $0.socket == socket } ?? (socket, listener(on: socket.descriptor))
         }
-        for entry in former where !sockets.contains(entry.socket) { end(entry) }
+        for entry in former where !sockets.contains(entry.socket) {
+            entry.listener.acceptBacklog()
+            end(entry)
+        }
         update()
     }
 

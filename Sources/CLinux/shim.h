@@ -44,6 +44,11 @@ int pipe2(int ends[2], int flags);
 
 // Macros that Swift cannot read, and functions that the C library has only since 2.36.
 enum { WEIR_MFD_CLOEXEC = 1, WEIR_NLA_F_NESTED = NLA_F_NESTED, WEIR_POSIX_SPAWN_SETSID = 0x80 };
+// Of x86 and Arm; a GNU extension.
+enum { WEIR_O_PATH = 010000000 };
+
+/// Swift hides fork(2), as it is unsafe with threads: to be called before there are any.
+static inline int weir_fork(void) { return fork(); }
 
 static inline int weir_pidfd_open(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 

@@ -9,6 +9,8 @@ extension ClientPolicy {
     /// Under the verdict one response in so many keeps the connection, and one in so long at least.
     static let responsesPerProbe = 64
     static let probeInterval = Interval.seconds(1)
+    /// An app that goes round its connections is back at each within this time.
+    static let restOfPool = Interval.seconds(5)
     /// Probes that an owner may have lying idle: what the verdict costs in ports.
     static let mostProbes = 2
 
@@ -126,7 +128,15 @@ extension ClientPolicy {
         if now >= members[id.index].expiresAt { return .tooOld }
         let owner = members[id.index].owner
         if isCured(id) && !chooseAsProbe(id, owner, now) { return .leaking }
-        return nil
+        return isBusyPool(owner, now) ? .tooManyParked : nil
+    }
+
+    /// Whether one connection more of the owner would make the longest parked one go, though that one may be used
+    /// the next moment: an app that uses all its connections in turn is told on this one instead.
+    private func isBusyPool(_ owner: SlotID, _ now: MonotonicTime) -> Bool {
+        let most = limits.maxParkedPerOwner
+        guard most > 0, owners[owner].parked.count >= most else { return false }
+        return !hasParked(owner, 1, for: ClientPolicy.restOfPool, now)
     }
 
     /// Keeps one connection now and then, to see whether the app has been mended.

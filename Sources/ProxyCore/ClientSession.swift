@@ -190,6 +190,8 @@ enum ClientLane: Int, CaseIterable {
     /// Parked: asked for evidence; idle after one exchange, after several, of an owner that comes back late, of
     /// one that leaks.
     case evidence, parkedOnce, parked, parkedLong, leaked
+    /// Parked while the process stops.
+    case lastCall
     /// Unread: looked at again.
     case unread
     /// Ending: the grace, and that of a leaking owner; looked at again; the last resort.

@@ -26,6 +26,7 @@ extension ProxyEngine {
         case .parkedLong: configuration.clientIdleTimeout.scaled(by: 4, over: 1)
         case .leaked:
             min(configuration.leakIdleTimeout, configuration.clientIdleTimeout).scaled(by: 5, over: 4)
+        case .lastCall: lastCall
         case .unread, .graceAgain: ProxyEngine.unreadInterval
         case .grace: configuration.closeGrace
         case .leakGrace: configuration.closeGrace.scaled(by: 1, over: 4)
@@ -116,6 +117,7 @@ extension ProxyEngine {
             clients[id].isPersistent = false
             answer(id, .clientTimeout)
         case .evidence, .parkedOnce, .parked, .parkedLong, .leaked: parkedDeadlinePassed(id, lane)
+        case .lastCall: endParked(id, .draining)
         case .unread: inspectUnread(id, again: .unread)
         case .stallOfLeak: inspectUnread(id, again: .stallOfLeak)
         case .queue:
@@ -225,18 +227,6 @@ extension ProxyEngine {
             } else {
                 upstreamLost(upstream, .upstreamTimeout)
             }
-        }
-    }
-
-    /// Parked connections are ended in slices while the process stops.
-    var hasDrainWork: Bool { isDraining && policy.parked > 0 }
-
-    mutating func continueDraining(limit: Int) {
-        guard isDraining else { return }
-        clientDeadlines.clamp(lane: ClientLane.request.rawValue, to: now + configuration.closeGrace)
-        for _ in 0..<limit {
-            guard let parked = policy.longestParkedOfHeaviestOwner() else { return }
-            endParked(parked, .draining)
         }
     }
 }

@@ -8,7 +8,7 @@ extension ProxyEngine {
     /// A client connection was accepted. Nil if there is no room (see `canAccept`): close it.
     public mutating func accepted(owner: OwnerKey, now: MonotonicTime) -> ConnectionID? {
         begin(now)
-        if isDraining || !makeRoomForClient() { return nil }
+        if isClosed || !makeRoomForClient() { return nil }
         let id = clients.insert(ClientSession())
         guard policy.admit(id, owner: owner, now: now) == .admitted else {
             preconditionFailure("room was made, and is gone")
@@ -190,16 +190,6 @@ extension ProxyEngine {
         if pool.nextDeadline <= now { pool.expire(now: now, limit: limit) }
         if isReliefDue { relieve() }
         applyVerdicts()
-        continueDraining(limit: limit)
-        applyPoolEffects()
-    }
-
-    /// The process is stopping: nothing is accepted or kept any more. Work in flight goes on.
-    public mutating func drain(now: MonotonicTime) {
-        begin(now)
-        isDraining = true
-        pool.drain(now: now)
-        continueDraining(limit: 32)
         applyPoolEffects()
     }
 }

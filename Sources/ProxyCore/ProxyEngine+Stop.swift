@@ -3,11 +3,40 @@ import ClientPolicy
 import UpstreamPool
 
 extension ProxyEngine {
-    /// The time for draining is up: everything is cut, and each exchange and tunnel gets its outcome.
-    /// The only event whose work grows with the number of connections; the process ends with it.
+    /// The process is stopping: nothing is kept any more. Work in flight goes on. May be called again, with less time.
+    ///
+    /// A close that nobody announced may meet a request on its way, which is then lost. So parked connections are
+    /// not ended at once: a request that comes is served, and its response announces the close.
+    ///
+    /// - Parameter lastCall: how long a parked connection has for that; unlimited leaves it the time that it has
+    ///   anyhow.
+    /// - Parameter stillAccepts: serve new connections as well, once each: as long as nobody else can.
+    public mutating func drain(
+        lastCall: Interval = .zero,
+        stillAccepts: Bool = false,
+        now: MonotonicTime
+    ) {
+        begin(now)
+        isDraining = true
+        self.stillAccepts = stillAccepts
+        self.lastCall = lastCall
+        for slot in 0..<clients.capacity {
+            guard let id = clients.occupant(of: slot), clients[id].phase == .parked else { continue }
+            if !lastCall.isUnlimited { arm(id, .lastCall) }
+        }
+        if stillAccepts { return }
+        // Who has asked for nothing by the end of a grace will hardly do so.
+        clientDeadlines.clamp(lane: ClientLane.request.rawValue, to: now + configuration.closeGrace)
+        pool.drain(now: now)
+        applyPoolEffects()
+    }
+
+    /// The time for draining is up: everything is cut, and each exchange and tunnel gets its outcome. Its work
+    /// grows with the number of connections; the process ends with it.
     public mutating func stop(now: MonotonicTime) {
         begin(now)
         isDraining = true
+        stillAccepts = false
         for slot in 0..<clients.capacity {
             guard let id = clients.occupant(of: slot) else { continue }
             switch clients[id].phase {

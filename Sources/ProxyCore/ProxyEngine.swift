@@ -34,6 +34,9 @@ public struct ProxyEngine: ~Copyable {
     public internal(set) var tunnels = 0
     /// Whether the process is stopping.
     public internal(set) var isDraining = false
+    /// While draining: how long a parked connection has for another request, and whether clients are accepted.
+    var lastCall = Interval.zero
+    var stillAccepts = false
 
     var clients = SlotMap<ClientSession>()
     /// Where intercepted clients wanted to go, by slot; as long as the highest of their slots asks for.
@@ -69,16 +72,21 @@ public struct ProxyEngine: ~Copyable {
 
     /// The next instant at which `timePassed` has something to do.
     public var nextDeadline: MonotonicTime {
-        if hasDrainWork { return now }
-        return min(min(clientDeadlines.next, upstreamDeadlines.next), pool.nextDeadline)
+        min(min(clientDeadlines.next, upstreamDeadlines.next), pool.nextDeadline)
     }
 
     /// Whether another client connection can be accepted now, if need be by closing one that is
     /// parked or ending. If not, it waits in the backlog.
     public var canAccept: Bool {
-        !isDraining
+        !isClosed
             && (policy.held < policy.limits.maxConnections || policy.parked > 0 || !ending.isEmpty)
     }
+
+    /// Whether no client connection is left that is kept without an exchange: parked, or on its way out.
+    public var keepsNothing: Bool { policy.parked == 0 && ending.isEmpty }
+
+    /// Whether no client is accepted any more.
+    var isClosed: Bool { isDraining && !stillAccepts }
 
     /// Client connections now, in any phase.
     public var clientCount: Int { clients.count }

@@ -29,7 +29,9 @@ final class AdminServer {
     private let loop: EventLoop
     private let timeout: Interval
     private weak var pages: (any AdminPages)?
-    private var listener: Listener?
+    private var listeners: [(socket: ListeningSocket, listener: Listener)] = []
+    /// Another process accepts as yet.
+    private var isHeld = false
     private var connections = [AdminConnection?](repeating: nil, count: maxConnections)
     private var deadlines = DeadlineQueues(lanes: 1)
     private var resumesAt = MonotonicTime.never
@@ -39,22 +41,33 @@ final class AdminServer {
     /// Connections now.
     private(set) var connectionCount = 0
 
-    /// Starts to serve. `pages` is not retained.
+    /// Serves nowhere yet. `pages` is not retained.
     ///
     /// - Parameter timeout: from accept to the end of a connection, whatever it does.
-    /// - Throws: `SystemError` where the address is in use or not this host's.
-    init(
-        loop: EventLoop,
-        endpoint: Endpoint,
-        pages: any AdminPages,
-        timeout: Interval = .seconds(5)
-    ) throws(SystemError) {
+    init(loop: EventLoop, pages: any AdminPages, timeout: Interval = .seconds(5)) {
         self.loop = loop
         self.timeout = timeout
         self.pages = pages
-        let descriptor = try Sockets.listen(on: endpoint, backlog: 64)
         timer = LoopTimer(loop: loop) { [unowned self] in deadlinePassed() }
-        listener = Listener(
+    }
+
+    deinit { close() }
+
+    /// Listens on these sockets, which it owns, instead of those so far; connections go on.
+    func listen(on sockets: [ListeningSocket]) {
+        let former = listeners
+        listeners = sockets.map { socket in
+            former.first { $0.socket == socket } ?? (socket, listener(on: socket.descriptor))
+        }
+        for entry in former where !sockets.contains(entry.socket) {
+            entry.listener.acceptBacklog()
+            end(entry)
+        }
+        update()
+    }
+
+    private func listener(on descriptor: Int32) -> Listener {
+        Listener(
             loop: loop,
             descriptor: descriptor,
             batch: 8,
@@ -63,17 +76,37 @@ final class AdminServer {
         )
     }
 
-    deinit { close() }
+    private func end(_ entry: (socket: ListeningSocket, listener: Listener)) {
+        entry.socket.file?.remove()
+        entry.listener.close()
+    }
 
-    /// Where it listens: tells the port that the kernel chose. Nil once closed.
-    var endpoint: Endpoint? { listener?.endpoint }
+    /// Where it listens; the port is the real one where the kernel chose it.
+    var places: [SocketPlace] { listeners.map(\.socket.place) }
+
+    /// Leaves it to another process to accept.
+    func setHeld(_ isHeld: Bool) {
+        self.isHeld = isHeld
+        update()
+    }
+
+    /// Lets go of the sockets, which another process has by now; connections go on.
+    func release() {
+        for entry in listeners { entry.listener.close() }
+        listeners = []
+    }
 
     /// Stops listening and cuts the connections.
     func close() {
-        listener?.close()
-        listener = nil
+        for entry in listeners { end(entry) }
+        listeners = []
         for connection in connections { if let connection { end(connection, reset: true) } }
         timer = nil
+    }
+
+    private func update() {
+        let isPaused = isHeld || connectionCount >= Self.maxConnections || resumesAt != .never
+        for entry in listeners { if isPaused { entry.listener.pause() } else { entry.listener.resume() } }
     }
 
     // MARK: Events
@@ -93,12 +126,13 @@ final class AdminServer {
         connections[slot] = connection
         connectionCount += 1
         deadlines.arm(UInt32(slot), lane: 0, at: loop.now + timeout)
-        if connectionCount == Self.maxConnections { listener?.pause() }
+        if connectionCount == Self.maxConnections { update() }
         rearm()
     }
 
     private func pauseAccepting() {
         resumesAt = loop.now + Self.pause
+        update()
         rearm()
     }
 
@@ -114,7 +148,7 @@ final class AdminServer {
         }
         if resumesAt <= now {
             resumesAt = .never
-            if connectionCount < Self.maxConnections { listener?.resume() }
+            update()
         }
         rearm()
     }
@@ -214,6 +248,6 @@ final class AdminServer {
         deadlines.disarm(UInt32(connection.slot))
         connection.close(reset: reset)
         // Not while out of descriptors: the timer resumes then.
-        if resumesAt == .never { listener?.resume() }
+        if connectionCount == Self.maxConnections - 1 { update() }
     }
 }

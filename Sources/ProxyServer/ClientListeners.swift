@@ -3,20 +3,23 @@ import Dialling
 import Reactor
 
 /// The sockets on which apps are served. They stop accepting while there is no room (the backlog
-/// keeps newcomers), for a moment when descriptors are out, and for good when the process stops.
+/// keeps newcomers), for a moment when descriptors are out, while another process accepts, and for good when the
+/// process stops.
 final class ClientListeners {
+    private struct Entry {
+        var socket: ListeningSocket
+        var listener: Listener
+    }
+
     private let loop: EventLoop
-    private var listeners: [Listener] = []
-    /// Of the listeners on addresses: a Unix socket has no dead peers to look for.
-    private var descriptors: [Int32] = []
-    private var files: [SocketFile] = []
-    /// Where apps are served, for people; the port is the real one where the settings said 0.
-    private(set) var places: [String] = []
+    private var entries: [Entry] = []
     private var retry: LoopTimer?
     /// The engine has no room.
     private var isFull = false
     /// accept(2) found no descriptor; nothing is tried before the timer.
     private var isExhausted = false
+    /// Another process accepts as yet.
+    private var isHeld = false
     private static let pauseAfterExhaustion = Interval.milliseconds(100)
 
     /// Told of each accepted socket, which it owns.
@@ -32,43 +35,44 @@ final class ClientListeners {
         }
     }
 
-    deinit { close() }
+    deinit { close(servesBacklog: false) }
 
-    /// Listens on one more address; returns the socket, which stays the listener's.
-    @discardableResult
-    func listen(on endpoint: Endpoint, _ detection: DeadPeerDetection) throws(SystemError) -> Int32 {
-        let descriptor = try Sockets.listen(on: endpoint, backlog: 4096)
-        detection.apply(to: descriptor)
-        descriptors.append(descriptor)
-        serve(descriptor, "\(Sockets.localEndpoint(descriptor) ?? endpoint)")
-        return descriptor
+    /// Listens on these sockets, which it owns, instead of those so far. What waits in the backlog of one that goes
+    /// is accepted first.
+    func listen(on sockets: [ListeningSocket], _ detection: DeadPeerDetection) {
+        let former = entries
+        entries = sockets.map { socket in
+            former.first { $0.socket == socket }
+                ?? Entry(socket: socket, listener: listener(on: socket.descriptor))
+        }
+        for entry in former where !sockets.contains(entry.socket) { end(entry, servesBacklog: true) }
+        reconfigure(detection)
+        update()
     }
 
-    /// Listens on a Unix socket as well.
-    func listen(at path: String, mode: UInt32) throws(SystemError) {
-        let (descriptor, file) = try SocketFile.listen(at: path, mode: mode, backlog: 4096)
-        files.append(file)
-        serve(descriptor, "unix:\(path)")
-    }
-
-    private func serve(_ descriptor: Int32, _ place: String) {
-        places.append(place)
-        listeners.append(
-            Listener(
-                loop: loop,
-                descriptor: descriptor,
-                onAccept: { [unowned self] in onAccept($0, $1) },
-                onExhausted: { [unowned self] in exhausted($0) }
-            )
+    private func listener(on descriptor: Int32) -> Listener {
+        let listener = Listener(
+            loop: loop,
+            descriptor: descriptor,
+            onAccept: { [unowned self] in onAccept($0, $1) },
+            onExhausted: { [unowned self] in exhausted($0) }
         )
+        if isFull || isExhausted || isHeld { listener.pause() }
+        return listener
     }
+
+    /// Where apps are served, for people; the port is the real one where the settings said 0.
+    var places: [String] { entries.map(\.socket.place.description) }
 
     /// The addresses among them.
-    var endpoints: [Endpoint] { descriptors.compactMap { Sockets.localEndpoint($0) } }
+    var endpoints: [Endpoint] { entries.compactMap(\.socket.place.endpoint) }
 
     /// New connections get other options from now on.
     func reconfigure(_ detection: DeadPeerDetection) {
-        for descriptor in descriptors { detection.apply(to: descriptor) }
+        // A Unix socket has no dead peers to look for.
+        for entry in entries where entry.socket.place.endpoint != nil {
+            detection.apply(to: entry.socket.descriptor)
+        }
     }
 
     /// Accepts only while there is room.
@@ -78,14 +82,33 @@ final class ClientListeners {
         update()
     }
 
-    /// Stops listening. Files go first, while nobody can take them for stale ones.
-    func close() {
-        for file in files { file.remove() }
-        files = []
-        places = []
-        for listener in listeners { listener.close() }
-        listeners = []
-        descriptors = []
+    /// Leaves it to another process to accept.
+    func setHeld(_ isHeld: Bool) {
+        self.isHeld = isHeld
+        update()
+    }
+
+    /// Stops listening.
+    ///
+    /// - Parameter servesBacklog: accept first what waits in the backlogs that end with this process. What the service
+    ///   manager keeps open is left to the next one.
+    func close(servesBacklog: Bool) {
+        let former = entries
+        entries = []
+        for entry in former { end(entry, servesBacklog: servesBacklog) }
+    }
+
+    /// Lets go of the sockets, which another process has by now, and their files with them.
+    func release() {
+        for entry in entries { entry.listener.close() }
+        entries = []
+    }
+
+    private func end(_ entry: Entry, servesBacklog: Bool) {
+        // The file goes first, while nobody can take it for a stale one.
+        entry.socket.file?.remove()
+        if servesBacklog && !entry.socket.isKeptByManager { entry.listener.acceptBacklog() }
+        entry.listener.close()
     }
 
     private func exhausted(_ code: Int32) {
@@ -96,8 +119,8 @@ final class ClientListeners {
     }
 
     private func update() {
-        for listener in listeners {
-            if isFull || isExhausted { listener.pause() } else { listener.resume() }
+        for entry in entries {
+            if isFull || isExhausted || isHeld { entry.listener.pause() } else { entry.listener.resume() }
         }
     }
 }

@@ -60,6 +60,8 @@ final class DataPlane: ReadinessHandler {
     /// Called when it has changed whether another client can be accepted, and while draining after each
     /// event, when nothing may be left.
     var onSettled: () -> Void = {}
+    /// Called after each event, for whoever shows live figures; nil where nobody does.
+    var onActivity: (() -> Void)?
 
     init(loop: EventLoop, dialer: Dialer, configuration: EngineConfiguration, seed: UInt64) {
         self.loop = loop
@@ -246,9 +248,9 @@ final class DataPlane: ReadinessHandler {
         settle()
     }
 
-    /// The process is stopping.
-    func drain() {
-        engine.drain(now: loop.now)
+    /// The process is stopping. Parked connections have `lastCall` for another request.
+    func drain(lastCall: Interval, stillAccepts: Bool = false) {
+        engine.drain(lastCall: lastCall, stillAccepts: stillAccepts, now: loop.now)
         perform()
         settle()
     }
@@ -283,6 +285,7 @@ final class DataPlane: ReadinessHandler {
     private func settle() {
         if !followUps.isEmpty { runFollowUps() }
         timer?.arm(at: engine.nextDeadline)
+        onActivity?()
         if loop.now.since(clockReadAt) >= .seconds(1) {
             readClock()
             noteTrends()

@@ -33,8 +33,8 @@ final class Interceptor {
     private(set) var refused = 0
     /// Whether every listener takes connections to addresses that are not this host's.
     private(set) var isTransparent = true
-    /// Where connections are taken.
-    let endpoints: [Endpoint]
+    /// Where connections are taken; nowhere where there is none.
+    private(set) var endpoints: [Endpoint] = []
     private let loop: EventLoop
     private let listeners: ClientListeners
     private let log: Logger
@@ -50,39 +50,34 @@ final class Interceptor {
     private var quietUntil = MonotonicTime.zero
     private static let pauseBetweenWarnings = Interval.seconds(60)
 
-    /// Listens on the addresses of the settings; nil where there is none. An address of IPv6 may be missing
-    /// where the kernel runs without, as long as there is another.
-    init?(
-        loop: EventLoop,
-        settings: Settings,
-        diagnostics: SocketDiagnostics?,
-        log: Logger
-    ) throws(SystemError) {
-        if settings.redirect.listen.isEmpty { return nil }
+    /// Listens nowhere yet.
+    init(loop: EventLoop, diagnostics: SocketDiagnostics?, log: Logger) {
         self.diagnostics = diagnostics
         self.loop = loop
         self.log = log
         listeners = ClientListeners(loop: loop)
-        let places = settings.redirect.listen.compactMap { Endpoint($0) }
-        for endpoint in places {
-            do throws(SystemError) {
-                let descriptor = try listeners.listen(on: endpoint, DeadPeerDetection(settings.tcp))
-                isTransparent = Sockets.setTransparent(descriptor) && isTransparent
-            } catch {
-                let hasNoSuchAddress = error.code == EADDRNOTAVAIL || error.code == EAFNOSUPPORT
-                guard hasNoSuchAddress, endpoint.address.isIPv6, places.count > 1 else { throw error }
-                log.info("no redirected connections over IPv6", metadata: ["reason": "\(error)"])
-            }
-        }
-        endpoints = listeners.endpoints
         listeners.onAccept = { [unowned self] descriptor, peer in
             if let peer = peer.endpoint { accepted(descriptor, peer) } else { Sockets.close(descriptor) }
         }
         returnTimer = LoopTimer(loop: loop) { [unowned self] in closeReturned() }
     }
 
-    /// Names the other listeners, to which no connection may lead.
-    func forbid(_ others: [Endpoint]) { ownListeners = endpoints + others }
+    /// Whether the settings can do without one of their addresses: that of IPv6, where the kernel runs without and
+    /// there is another.
+    static func mayLack(_ address: ListenAddress, _ error: SystemError, _ settings: Settings) -> Bool {
+        guard case .network(let endpoint) = address, settings.redirect.listen.count > 1 else { return false }
+        let hasNoSuchAddress = error.code == EADDRNOTAVAIL || error.code == EAFNOSUPPORT
+        return hasNoSuchAddress && endpoint.address.isIPv6 && settings.redirect.listen.contains(endpoint)
+    }
+
+    /// Listens on these sockets, which it owns, instead of those so far. No connection may lead to them, nor to
+    /// `others`.
+    func listen(on sockets: [ListeningSocket], others: [Endpoint], _ detection: DeadPeerDetection) {
+        listeners.listen(on: sockets, detection)
+        isTransparent = sockets.allSatisfy { Sockets.setTransparent($0.descriptor) }
+        endpoints = listeners.endpoints
+        ownListeners = endpoints + others
+    }
 
     /// A socket is on its way to an origin: were it redirected here, it would go round for ever.
     func dialled(_ descriptor: Int32) { ownSockets.note(descriptor) }
@@ -107,9 +102,15 @@ final class Interceptor {
     /// New connections get other options from now on.
     func reconfigure(_ detection: DeadPeerDetection) { listeners.reconfigure(detection) }
 
+    /// Leaves it to another process to accept.
+    func setHeld(_ isHeld: Bool) { listeners.setHeld(isHeld) }
+
+    /// Lets go of the sockets, which another process has by now.
+    func release() { listeners.release() }
+
     /// Stops listening.
-    func close() {
-        listeners.close()
+    func close(servesBacklog: Bool) {
+        listeners.close(servesBacklog: servesBacklog)
         for connection in returned { Sockets.closeWithReset(connection.descriptor) }
         returned = []
     }

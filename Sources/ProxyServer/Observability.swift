@@ -33,6 +33,8 @@ final class Observability: AdminPages {
     var counters = ShellCounters()
     /// Who has had a line of its own in the metrics.
     private var named = NamedConnections()
+    /// How the process came to be, and what became of reloads and upgrades.
+    var lifecycle = LifecycleFigures()
 
     var isDraining: Bool { dataPlane.engine.isDraining }
 
@@ -45,20 +47,21 @@ final class Observability: AdminPages {
         logStyle = LogStyle(settings.log, isJournal: LogStyle.isJournal(STDERR_FILENO))
         log = OperationalLog.logger(logWriter, logStyle)
         leaks = LeakWatch(loop: loop, dataPlane: dataPlane, log: log)
-        if let address = settings.admin, let endpoint = Endpoint(address) {
-            admin = try AdminServer(loop: loop, endpoint: endpoint, pages: self)
-        }
+        admin = AdminServer(loop: loop, pages: self)
         dataPlane.onVerdict = { [leaks] in leaks.announce($0) }
         dataPlane.onSuspect = { [leaks] in leaks.inquire(into: $0) }
         dataPlane.onRecord = { [unowned self] in accessLog?.write($0, $1, client: $2) }
-        reconfigure(settings)
+        try reconfigure(settings)
     }
 
-    /// Where the admin server listens, or "off".
-    var adminEndpoint: String { admin?.endpoint?.description ?? "off" }
+    /// The admin server, which listens nowhere at first.
+    var adminServer: AdminServer? { admin }
 
-    /// Where the admin server listens; nil if it does not.
-    var adminAddress: Endpoint? { admin?.endpoint }
+    /// Where the admin server listens, or "off".
+    var adminPlaces: String {
+        let places = admin?.places ?? []
+        return places.isEmpty ? "off" : places.map(\.description).joined(separator: ", ")
+    }
 
     /// What is told of redirected connections from now on; until then, that none are taken.
     func showRedirect(_ state: RedirectState, refused: @escaping () -> Int) {
@@ -66,21 +69,16 @@ final class Observability: AdminPages {
         refusedRedirects = refused
     }
 
-    /// Takes over other settings; the admin server stays where it is.
-    func reconfigure(_ settings: Settings) {
+    /// Takes over other settings, or none of them where an access log cannot be had.
+    func reconfigure(_ settings: Settings) throws(SystemError) {
+        if settings.log.access {
+            if accessWriter == nil { accessWriter = try LogWriter(descriptor: STDOUT_FILENO) }
+            accessLog = accessWriter.map { AccessLog($0, settings.log.format) }
+        } else {
+            accessLog = nil
+        }
         logStyle.reconfigure(settings.log)
         clientPorts = settings.client.ports
-        guard settings.log.access else {
-            accessLog = nil
-            return
-        }
-        do {
-            let writer = try accessWriter ?? LogWriter(descriptor: STDOUT_FILENO)
-            accessWriter = writer
-            accessLog = AccessLog(writer, settings.log.format)
-        } catch {
-            log.error("no access log", metadata: ["reason": "\(error)"])
-        }
     }
 
     /// Writes what waits and ends the threads.
@@ -128,6 +126,7 @@ final class Observability: AdminPages {
         process.reloadsRefused = counters.reloadsRefused
         process.isLastReloadRefused = counters.isLastReloadRefused
         process.settingsAppliedAt = counters.settingsAppliedAt
+        process.lifecycle = lifecycle
         process.logLinesDropped = logWriter.droppedLines + (accessWriter?.droppedLines ?? 0)
         dataPlane.noteTrends()
         var snapshot = ProxySnapshot(dataPlane.engine, process, withOrigins: withOrigins)

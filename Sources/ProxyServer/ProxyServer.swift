@@ -1,11 +1,13 @@
 import Basics
+import ClientPolicy
 import Dialling
 import Glibc
 import Logging
 import ProxyCore
-import Reactor
+public import Reactor
 public import Settings
 import Telemetry
+import UpstreamPool
 
 /// Why the daemon could not start; one line for people.
 public struct StartError: Error, CustomStringConvertible {
@@ -17,27 +19,68 @@ public final class ProxyServer {
     /// Reads all sources of settings again.
     public typealias Loader = () throws(SettingsError) -> LoadedSettings
 
-    private let loop: EventLoop
-    private let resolver: Resolver
-    private let dataPlane: DataPlane
-    private let listeners: ClientListeners
-    private var interceptor: Interceptor?
+    /// What the process was started with and as.
+    public struct Start {
+        /// Released version, after semver.org.
+        public var version: String
+        /// The command line, the program's name first: an upgrade starts the program with it again.
+        public var arguments: [String]
+        /// Sockets of the service manager's, or of the process before this one.
+        public var inheritance: Inheritance
+
+        /// States all three.
+        public init(version: String, arguments: [String], inheritance: Inheritance) {
+            self.version = version
+            self.arguments = arguments
+            self.inheritance = inheritance
+        }
+    }
+
+    /// What the process does.
+    enum Phase {
+        case serving
+        /// Another process has taken over; work in flight goes on.
+        case handedOver
+        /// Told to end; clients are accepted as long as parked connections have their last call.
+        case lastCall
+        /// Accepting nothing more; work in flight goes on.
+        case stopping
+    }
+
+    let loop: EventLoop
+    let resolver: Resolver
+    let dataPlane: DataPlane
+    let listeners: ClientListeners
+    let interceptor: Interceptor
     /// SO_MARK of the sockets that are opened; 0 for none.
-    private let mark: UInt32
-    private let observability: Observability
-    private var loaded: LoadedSettings
+    let mark: UInt32
+    let observability: Observability
+    let start: Start
+    /// Those of the start, and those in force.
+    let startSettings: LoadedSettings
+    var loaded: LoadedSettings
+    var sockets: ServingSockets = [:]
+    /// Taken over from the process before this one, and not in the settings any more.
+    private var unwanted: [ListeningSocket] = []
     /// In Via where the settings give no name: of this process alone, so that a loop is told from a chain.
-    private let pseudonym: String
-    private let reload: Loader
-    private let log: Logger
-    private let notifier = ServiceNotifier()
+    let pseudonym: String
+    let reload: Loader
+    let log: Logger
+    var reporter: ServiceReporter?
     private var signals: [SignalWatch] = []
-    private var drainTimer: LoopTimer?
-    private var isStopping = false
+    var drainTimer: LoopTimer?
+    var lastCallTimer: LoopTimer?
+    var phase = Phase.serving
+    /// The process that is to take over, while it starts.
+    var successor: Successor?
+    var successorTimer: LoopTimer?
+    private var predecessorWatch: PredecessorWatch?
 
     /// Binds everything; nothing is served before `run`.
-    public init(_ loaded: LoadedSettings, version: String, reload: @escaping Loader) throws(StartError) {
+    public init(_ loaded: LoadedSettings, _ start: Start, reload: @escaping Loader) throws(StartError) {
         self.loaded = loaded
+        startSettings = loaded
+        self.start = start
         self.reload = reload
         let settings = loaded.settings
         // Every connection is a descriptor; the settings were fitted to the hard limit.
@@ -68,19 +111,19 @@ public final class ProxyServer {
                 loop: loop,
                 dataPlane: dataPlane,
                 settings: settings,
-                version: version
+                version: start.version
             )
         } catch {
             throw StartError(description: "\(error)")
         }
         log = observability.log
+        interceptor = Interceptor(loop: loop, diagnostics: dataPlane.identity.diagnostics, log: log)
         if let limitError {
             log.warning("the limit of descriptors stays as it is", metadata: ["reason": "\(limitError)"])
         }
         if let markObstacle { ProxyServer.tellUnmarked(log, markObstacle) }
         try listen(settings)
         connect()
-        connectInterceptor()
     }
 
     /// Once, at start: it is no error, as long as the rules tell weir's connections by something else.
@@ -91,32 +134,33 @@ public final class ProxyServer {
         )
     }
 
-    private func listen(_ settings: Settings) throws(StartError) {
-        do throws(SystemError) {
-            for address in settings.listen {
-                switch address {
-                case .network(let endpoint):
-                    guard let endpoint = Endpoint(endpoint) else { continue }
-                    try listeners.listen(on: endpoint, DeadPeerDetection(settings.tcp))
-                case .unix(let path): try listeners.listen(at: path, mode: settings.listenMode)
-                }
-            }
-            interceptor = try Interceptor(
-                loop: loop,
-                settings: settings,
-                diagnostics: dataPlane.identity.diagnostics,
-                log: log
-            )
-        } catch {
-            throw StartError(description: "\(error)")
-        }
-        observability.places = listeners.places
-    }
-
     /// `weir-` and eight hexadecimal digits.
     private static func makePseudonym(_ random: inout SystemRandomNumberGenerator) -> String {
         let digits = String(UInt32.random(in: .min ... .max, using: &random), radix: 16)
         return "weir-" + String(repeating: "0", count: 8 - digits.count) + digits
+    }
+
+    private func listen(_ settings: Settings) throws(StartError) {
+        let inherited = start.inheritance
+        for entry in inherited.sockets {
+            sockets[ListenerRole(named: entry.name), default: []].append(ServingSocket(socket: entry.socket))
+        }
+        do throws(SystemError) {
+            let plan = try plan(settings)
+            unwanted = plan.removed.values.joined().map(\.socket)
+            carryOut(plan, settings)
+        } catch {
+            throw StartError(description: "\(error)")
+        }
+        observability.lifecycle.generation = inherited.predecessor?.generation ?? 1
+        if inherited.predecessor != nil { setHeld(true) }
+    }
+
+    /// Whether it is left to another process to accept.
+    private func setHeld(_ isHeld: Bool) {
+        listeners.setHeld(isHeld)
+        interceptor.setHeld(isHeld)
+        observability.adminServer?.setHeld(isHeld)
     }
 
     private func connect() {
@@ -126,37 +170,22 @@ public final class ProxyServer {
             log.warning("no descriptor or memory for another client; idle connections make room")
             dataPlane.descriptorsExhausted()
         }
+        interceptor.onAccept = { [unowned self] in dataPlane.intercepted($0, $1, $2) }
+        interceptor.onExhausted = listeners.onExhausted
         dataPlane.onSettled = { [unowned self] in
             listeners.setRoom(dataPlane.engine.canAccept)
-            interceptor?.setRoom(dataPlane.engine.canAccept)
-            if isStopping && dataPlane.engine.isAtRest { loop.stop() }
-        }
-        drainTimer = LoopTimer(loop: loop) { [unowned self] in
-            log.warning("drain_timeout passed; what is left is cut")
-            cut()
+            interceptor.setRoom(dataPlane.engine.canAccept)
+            settled()
         }
         // A peer that closes while we write is an error value (EPIPE), not a reason to die.
         SignalWatch.ignore(SIGPIPE)
-        for signal in [SIGTERM, SIGINT] {
-            signals.append(SignalWatch(loop: loop, signal: signal) { [unowned self] in stop() })
-        }
-        signals.append(SignalWatch(loop: loop, signal: SIGHUP) { [unowned self] in reloadSettings() })
+        for signal in [SIGTERM, SIGINT] { watch(signal) { $0.stop() } }
+        watch(SIGHUP) { $0.reloadSettings() }
+        watch(SIGUSR2) { $0.upgrade() }
     }
 
-    private func connectInterceptor() {
-        guard let interceptor else { return }
-        interceptor.forbid(listeners.endpoints + (observability.adminAddress.map { [$0] } ?? []))
-        interceptor.onAccept = { [unowned self] in dataPlane.intercepted($0, $1, $2) }
-        interceptor.onExhausted = listeners.onExhausted
-        dataPlane.dialer.onOpened = { [unowned interceptor] in interceptor.dialled($0) }
-        dataPlane.dialer.comesBack = { [unowned interceptor] in interceptor.comesBack($0) }
-        let state = RedirectState(
-            listen: interceptor.endpoints.map(\.description),
-            mark: mark,
-            user: OwnIdentity.user,
-            controlGroup: OwnIdentity.controlGroup()
-        )
-        observability.showRedirect(state) { [unowned interceptor] in interceptor.refused }
+    private func watch(_ signal: Int32, _ handler: @escaping (ProxyServer) -> Void) {
+        signals.append(SignalWatch(loop: loop, signal: signal) { [unowned self] in handler(self) })
     }
 
     /// Where apps are served.
@@ -164,19 +193,15 @@ public final class ProxyServer {
 
     /// Serves until a signal ends it.
     public func run() {
-        let places = endpoints.joined(separator: ", ")
-        log.info("serving", metadata: ["listen": "\(places)", "admin": "\(observability.adminEndpoint)"])
-        if let interceptor {
-            let places = interceptor.endpoints.map(\.description).joined(separator: ", ")
-            log.info(
-                "taking redirected connections",
-                metadata: [
-                    "listen": "\(places)", "mark": "\(mark)",
-                    "tproxy": "\(interceptor.isTransparent ? "yes" : "no")",
-                ]
-            )
+        if let predecessor = start.inheritance.predecessor {
+            predecessorWatch = predecessor.waitForGo(loop) { [unowned self] in
+                setHeld(false)
+                begin()
+            }
+            predecessor.ready()
+        } else {
+            begin()
         }
-        notifier?.ready(status: "serving on \(places)")
         loop.run()
         dataPlane.close()
         resolver.close()
@@ -184,64 +209,45 @@ public final class ProxyServer {
         observability.close()
     }
 
-    /// First signal: finish what is in flight. Second: stop now.
-    private func stop() {
-        if isStopping { return cut() }
-        isStopping = true
-        log.info("stopping: accepting nothing more, finishing what is in flight")
-        notifier?.stopping(status: "draining")
-        listeners.close()
-        observability.places = []
-        interceptor?.close()
-        if !loaded.settings.drainTimeout.isUnlimited {
-            drainTimer?.arm(at: loop.now + loaded.settings.drainTimeout)
+    private func begin() {
+        for socket in unwanted { socket.close() }
+        unwanted = []
+        var told: Logger.Metadata = [
+            "listen": "\(endpoints.joined(separator: ", "))", "admin": "\(observability.adminPlaces)",
+        ]
+        let inherited = sockets.values.joined().filter(\.socket.isKeptByManager).map(
+            \.socket.place.description
+        )
+        if !inherited.isEmpty { told["inherited"] = "\(inherited.sorted().joined(separator: ", "))" }
+        if observability.lifecycle.generation > 1 {
+            told["generation"] = "\(observability.lifecycle.generation)"
         }
-        dataPlane.drain()
+        log.info("serving", metadata: told)
+        tellInterception()
+        reporter = ServiceReporter(loop: loop) { [unowned self] in figures() }
+        if let reporter { dataPlane.onActivity = { [unowned reporter] in reporter.noteActivity() } }
+        reporter?.ready()
     }
 
-    private func cut() {
-        dataPlane.stop()
-        loop.stop()
-    }
-
-    /// Puts new settings in force, or none of them.
-    private func reloadSettings() {
-        if isStopping { return }
-        notifier?.reloading(now: loop.now)
-        do throws(SettingsError) {
-            apply(try reload())
-            observability.counters.reloads += 1
-        } catch {
-            observability.counters.reloadsRefused += 1
-            log.error("settings not reloaded; the former ones stay", metadata: ["reason": "\(error)"])
-        }
-        notifier?.ready(status: "serving on \(endpoints.joined(separator: ", "))")
-    }
-
-    private func apply(_ new: LoadedSettings) {
-        let changes = new.changes(since: loaded)
-        for change in changes {
-            let metadata: Logger.Metadata = [
-                "key": "\(change.key)", "from": "\(change.before)", "to": "\(change.after)",
+    private func tellInterception() {
+        if interceptor.endpoints.isEmpty { return }
+        let places = interceptor.endpoints.map(\.description).joined(separator: ", ")
+        log.info(
+            "taking redirected connections",
+            metadata: [
+                "listen": "\(places)", "mark": "\(mark)",
+                "tproxy": "\(interceptor.isTransparent ? "yes" : "no")",
             ]
-            if change.reloadable {
-                log.info("setting changed", metadata: metadata)
-            } else {
-                log.warning("setting needs a restart to change", metadata: metadata)
-            }
-        }
-        let settings = new.settings
-        do {
-            try resolver.reconfigure(Resolver.Options(settings, mark: mark))
-        } catch {
-            log.error("name servers not changed", metadata: ["reason": "\(error)"])
-        }
-        loaded = new
-        dataPlane.dialer.reconfigure(Dialer.Options(settings, mark: mark))
-        listeners.reconfigure(DeadPeerDetection(settings.tcp))
-        interceptor?.reconfigure(DeadPeerDetection(settings.tcp))
-        observability.reconfigure(settings)
-        dataPlane.reconfigure(EngineConfiguration(settings, pseudonym: pseudonym))
-        log.info("settings reloaded", metadata: ["changes": "\(changes.count)"])
+        )
+    }
+
+    /// What `systemctl status` shows.
+    private func figures() -> String {
+        let pool = dataPlane.engine.pool.counts()
+        let leaking = dataPlane.engine.policy.ownersByVerdict()[Int(Verdict.leaking.rawValue)]
+        let state = phase == .serving ? "serving on \(endpoints.joined(separator: ", "))" : "draining"
+        return "\(state): \(dataPlane.engine.clientCount) clients, "
+            + "\(pool.dialling + pool.leased + pool.idle) upstream connections (\(pool.idle) idle), "
+            + "\(dataPlane.engine.tunnels) tunnels, \(pool.waiting) waiting, \(leaking) leaking apps"
     }
 }

@@ -75,7 +75,9 @@ final class World {
             clients.append(client)
             schedule(at: start + clientPlan.startsAt.since(.zero)) { [self] in connect(client) }
         }
-        plan(plan.drainAt) { world in world.call("drain") { $0.drain(now: world.now) } }
+        plan(plan.drainAt) { world in
+            world.call("drain") { $0.drain(lastCall: .milliseconds(50), now: world.now) }
+        }
         plan(plan.exhaustAt) { world in
             world.call("descriptorsExhausted") { $0.descriptorsExhausted(now: world.now) }
         }

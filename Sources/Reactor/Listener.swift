@@ -53,12 +53,28 @@ public final class Listener {
         if watch?.setReading(true) == false { onExhausted(ENOSPC) }
     }
 
-    /// Stops listening; connections in the backlog are reset by the kernel.
+    /// Stops listening; connections in the backlog are reset by the kernel, unless another process has the socket
+    /// open too.
     public func close() {
         guard let watch else { return }
         watch.invalidate()
         self.watch = nil
         Sockets.close(descriptor)
+    }
+
+    /// Accepts what waits in the backlog now, up to `limit`: their clients were let in by the kernel, and may have
+    /// sent their requests already.
+    public func acceptBacklog(limit: Int = 4096) {
+        withExtendedLifetime(self) {
+            for _ in 0..<limit where watch != nil {
+                switch Sockets.accept(descriptor) {
+                case .wouldBlock: return
+                case .accepted(let connection, let peer): onAccept(connection, peer)
+                case .failed(let code) where Listener.isOfConnection(code): abortedCount += 1
+                case .failed: return
+                }
+            }
+        }
     }
 
     private func acceptBatch() {
@@ -75,14 +91,21 @@ public final class Listener {
     }
 
     private func handleFailure(_ code: Int32) {
-        switch code {
-        // accept(2): errors of the new connection itself, already pending on it, and EPERM from a firewall.
-        case ECONNABORTED, EPERM, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP,
-            ENETUNREACH, ETIMEDOUT, ECONNRESET:
+        if Listener.isOfConnection(code) {
             abortedCount += 1
-        default:
+        } else {
             pause()
             onExhausted(code)
+        }
+    }
+
+    /// accept(2): errors of the new connection itself, already pending on it, and EPERM from a firewall.
+    private static func isOfConnection(_ code: Int32) -> Bool {
+        switch code {
+        case ECONNABORTED, EPERM, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP,
+            ENETUNREACH, ETIMEDOUT, ECONNRESET:
+            true
+        default: false
         }
     }
 }

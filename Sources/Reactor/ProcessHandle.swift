@@ -26,7 +26,15 @@ public final class ProcessHandle {
     }
 
     /// Asks it to end (SIGTERM). 0 or the `errno`.
-    public func askToEnd() -> Int32 { weir_pidfd_send_signal(descriptor, SIGTERM) == 0 ? 0 : errno }
+    public func askToEnd() -> Int32 { send(SIGTERM) }
+
+    /// Ends it.
+    func kill() { _ = send(SIGKILL) }
+
+    /// Sends it a signal. 0 or the `errno`.
+    public func send(_ signal: Int32) -> Int32 {
+        weir_pidfd_send_signal(descriptor, signal) == 0 ? 0 : errno
+    }
 
     /// Of a process: its user, and whether its program is called so; nil where it is not there.
     public static func identity(of pid: Int32) -> (uid: UInt32, command: String)? {

@@ -41,7 +41,7 @@ public struct ServiceNotifier: Sendable {
     @discardableResult
     public func status(_ text: String) -> Bool { send("STATUS=\(oneLine(text))") }
 
-    private func oneLine(_ text: String) -> String {
+    func oneLine(_ text: String) -> String {
         text.contains("\n") ? String(text.map { $0 == "\n" ? " " : $0 }) : text
     }
 

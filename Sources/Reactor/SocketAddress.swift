@@ -67,6 +67,18 @@ struct SocketAddress {
         }
     }
 
+    /// The path of a Unix socket's address, an abstract name with `@` for its NUL; nil for other families, and
+    /// for a socket without a name.
+    var unixPath: String? {
+        let start = MemoryLayout<sockaddr_un>.offset(of: \.sun_path) ?? 2
+        guard family == AF_UNIX, Int(length) > start else { return nil }
+        return withUnsafeBytes(of: storage) { bytes in
+            var name = Array(bytes[start..<min(Int(length), bytes.count)])
+            if name[0] == 0 { name[0] = UInt8(ascii: "@") }
+            return String(decoding: name.prefix { $0 != 0 }, as: UTF8.self)
+        }
+    }
+
     /// Lends the address to a system call that reads it.
     @inline(__always)
     func lend<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {

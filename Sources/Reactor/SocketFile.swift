@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// The file of a Unix socket that this process listens on.
@@ -7,8 +8,8 @@ public struct SocketFile: Hashable, Sendable {
     private let device: UInt64
     private let inode: UInt64
 
-    /// Nil where there is nothing.
-    private init?(_ path: String) {
+    /// The file that lies there now; nil where there is nothing.
+    init?(_ path: String) {
         var status = stat()
         if lstat(path, &status) != 0 { return nil }
         self.path = path
@@ -20,6 +21,29 @@ public struct SocketFile: Hashable, Sendable {
     /// then nobody takes the file for a stale one, and its number is not given to another.
     public func remove() {
         if SocketFile(path) == self { unlink(path) }
+    }
+
+    /// Whether the file is still there, and not another.
+    public var isInPlace: Bool { SocketFile(path) == self }
+
+    /// The permissions of the file; nil where it is gone.
+    public var mode: UInt32? {
+        var status = stat()
+        return isInPlace && lstat(path, &status) == 0 ? status.st_mode & 0o777 : nil
+    }
+
+    /// Gives the file other permissions; ENOENT where it is gone, or another lies there by now.
+    public func setMode(_ mode: UInt32) throws(SystemError) {
+        let operation = "change the permissions of unix:\(path)"
+        // By its path it could be another file by then: the handle is looked at, and then changed.
+        let handle = open(path, Int32(WEIR_O_PATH) | O_NOFOLLOW | O_CLOEXEC)
+        if handle < 0 { throw SystemError(operation, code: errno) }
+        defer { Sockets.close(handle) }
+        var status = stat()
+        guard fstat(handle, &status) == 0, UInt64(status.st_dev) == device, UInt64(status.st_ino) == inode
+        else { throw SystemError(operation, code: ENOENT) }
+        let code = SystemCall.perform("chmod") { chmod("/proc/self/fd/\(handle)", mode) }
+        if code != 0 { throw SystemError(operation, code: code) }
     }
 
     /// Listens at a path of 1 to 107 bytes.

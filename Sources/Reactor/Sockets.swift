@@ -86,12 +86,19 @@ public enum Sockets {
     }
 
     /// Listens on an address, IPv6 only where it is IPv6. `backlog` is capped by `net.core.somaxconn`.
-    public static func listen(on endpoint: Endpoint, backlog: Int32) throws(SystemError) -> Int32 {
+    ///
+    /// - Parameter sharing: allow other sockets of this user's there that allow it too (SO_REUSEPORT).
+    public static func listen(
+        on endpoint: Endpoint,
+        backlog: Int32,
+        sharing: Bool = false
+    ) throws(SystemError) -> Int32 {
         let address = SocketAddress(endpoint)
         let descriptor = socket(address.family, streamType, 0)
         if descriptor < 0 { throw SystemError("open a socket", code: errno) }
         // So that a restart is not refused while connections of the former process are in TIME_WAIT.
         setOption(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
+        if sharing { setOption(descriptor, SOL_SOCKET, SO_REUSEPORT, 1) }
         // Inherited by what is accepted (tcp(7)), which saves a call for each connection.
         setNoDelay(descriptor)
         // Both 0.0.0.0 and [::] may be listed, whatever net.ipv6.bindv6only says.

@@ -28,7 +28,7 @@ public func defaultFileText() -> String {
 
 private func fileEntry(_ row: Setting) -> String {
     let indent = row.section == nil ? "" : "  "
-    let restart = row.reloadable ? "" : " A change takes a restart."
+    let restart = row.reloadable ? "" : " A change takes a restart or an upgrade."
     var text = ""
     for line in wrapped(row.help + restart, to: width - indent.count - 2) { text += "\(indent)# \(line)\n" }
     text += "\(indent)# (\(row.form))\n"

@@ -108,6 +108,7 @@ public struct LoadedSettings: Sendable, Equatable {
         let counts = [
             "client.max_connections": settings.client.maxConnections.count,
             "upstream.max_connections": settings.upstream.maxConnections.count,
+            "redirect.mark": settings.redirect.mark.count,
         ]
         return counts[row.key].map { "auto (\($0))" } ?? text
     }
@@ -130,7 +131,7 @@ public struct SettingChange: Sendable, Equatable {
     public let before: String
     /// The canonical text of the new value.
     public let after: String
-    /// Whether SIGHUP applies the change; otherwise it takes a restart.
+    /// Whether SIGHUP applies the change; otherwise it takes a restart or an upgrade.
     public let reloadable: Bool
 }
 

@@ -5,7 +5,7 @@ extension SettingTable {
     // swift-format-ignore
     static let redirect: [Setting] = [
         Setting(
-            "redirect.listen", .redirectEndpoints, \.redirect.listen, default: "off", reloadable: false,
+            "redirect.listen", .redirectEndpoints, \.redirect.listen, default: "off",
             """
             Addresses to which the kernel redirects the connections of apps that know of no proxy (nftables \
             redirect or tproxy; see docs/redirect.md). on is 127.0.0.1:3129 and [::1]:3129. What connects here \

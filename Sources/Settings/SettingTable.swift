@@ -56,7 +56,7 @@ public enum SettingTable {
     // swift-format-ignore
     static let general: [Setting] = [
         Setting(
-            "listen", .listenAddresses, \.listen, default: "127.0.0.1:3128", reloadable: false,
+            "listen", .listenAddresses, \.listen, default: "127.0.0.1:3128",
             """
             Addresses on which apps are served. Each address gives the apps of this host a range of ports \
             of its own, so a second one (127.0.0.2:3128) doubles what they can hold. Port 0 lets the \
@@ -64,14 +64,14 @@ public enum SettingTable {
             """
         ),
         Setting(
-            "listen_mode", .socketMode, \.listenMode, default: "0666", reloadable: false,
+            "listen_mode", .socketMode, \.listenMode, default: "0666",
             """
             Permissions of the files of Unix sockets in listen. Who may write may connect; 0666 leaves it to \
             the permissions of the directory.
             """
         ),
         Setting(
-            "admin", .endpointOrOff, \.admin, default: "127.0.0.1:9128", reloadable: false,
+            "admin", .endpointOrOff, \.admin, default: "127.0.0.1:9128",
             "Address of /healthz, /metrics and /status. It needs no password, so keep it on loopback."
         ),
         Setting(

@@ -75,6 +75,12 @@ public enum PrometheusText {
             "1 while the process is stopping.",
             snapshot.isDraining ? 1 : 0
         )
+        buffer.metric(
+            "weir_generation",
+            .gauge,
+            "How many processes handed over to each other until this one, itself included.",
+            process.lifecycle.generation
+        )
         buffer.family("weir_reloads_total", .counter, "Reloads of the settings.")
         buffer.sample("weir_reloads_total", "result", "applied", process.reloads)
         buffer.sample("weir_reloads_total", "result", "refused", process.reloadsRefused)

@@ -142,6 +142,8 @@ public struct ProcessFigures: Sendable {
     public var isLastReloadRefused = false
     /// When the settings in force were applied.
     public var settingsAppliedAt = WallTime(seconds: 0, nanoseconds: 0)
+    /// How the process came to be, and what became of the last reload and upgrade.
+    public var lifecycle = LifecycleFigures()
 
     /// Nothing is known.
     public init() {}

@@ -54,6 +54,20 @@ public enum StatusJSON {
         buffer.member("reloads", process.reloads)
         buffer.member("reloads_refused", process.reloadsRefused)
         buffer.endObject()
+        writeLifecycle(process.lifecycle, &buffer)
+    }
+
+    /// What `weirctl reload` and `upgrade` wait for.
+    private static func writeLifecycle(_ lifecycle: LifecycleFigures, _ buffer: inout ByteBuffer) {
+        buffer.beginObject("lifecycle")
+        buffer.member("generation", lifecycle.generation)
+        buffer.member("reload_error", optional: lifecycle.reloadError)
+        buffer.member("settings_changed", lifecycle.settingsChanged)
+        buffer.member("needs_restart", lifecycle.needsRestart)
+        buffer.member("upgrading", lifecycle.isUpgrading)
+        buffer.member("upgrades_failed", lifecycle.upgradesFailed)
+        buffer.member("upgrade_error", optional: lifecycle.upgradeError)
+        buffer.endObject()
     }
 
     private static func writeClients(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {

@@ -191,7 +191,7 @@ private enum HelpText {
 
         usage: weir [run] [--config FILE] [--listen ADDR:PORT]… [--admin ADDR:PORT|off] [--set KEY=VALUE]…
                weir check [--config FILE] [--print] [the options of run]
-               weir status | top | leaks | doctor | …    commands of weirctl, which has its own --help
+               weir status | reload | upgrade | leaks | …   commands of weirctl, which has its own --help
 
         Without anything it serves apps on \(standard("listen")); the admin server is on
         \(standard("admin")).

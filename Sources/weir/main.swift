@@ -5,6 +5,14 @@ import Settings
 
 // Top-level variables would be global state; everything lives in this function.
 func runWeir() -> Int32 {
+    let inheritance: Inheritance
+    // Before settings are read, threads started and descriptors opened.
+    do throws(InheritanceError) {
+        inheritance = try Inheritance.take()
+        try inheritance.predecessor?.detach()
+    } catch {
+        return complain("\(error)", status: 1)
+    }
     let options: CommandLineOptions
     switch CommandLineOptions.parse(Array(CommandLine.arguments.dropFirst())) {
     case .success(let parsed): options = parsed
@@ -22,7 +30,7 @@ func runWeir() -> Int32 {
     case .check(let prints):
         return check(options, prints: prints)
     case .run:
-        return serve(options)
+        return serve(options, inheritance)
     }
 }
 
@@ -55,16 +63,23 @@ private func check(_ options: CommandLineOptions, prints: Bool) -> Int32 {
     }
 }
 
-private func serve(_ options: CommandLineOptions) -> Int32 {
+private func serve(_ options: CommandLineOptions, _ inheritance: Inheritance) -> Int32 {
     let load = loader(options)
+    let start = ProxyServer.Start(
+        version: BuildInformation.version,
+        arguments: CommandLine.arguments,
+        inheritance: inheritance
+    )
     do {
-        let server = try ProxyServer(load(), version: BuildInformation.version, reload: load)
+        let server = try ProxyServer(load(), start, reload: load)
         server.run()
         return 0
-    } catch let error as SettingsError {
-        StandardError.write("\(error)\n")
-        return 1
     } catch {
+        inheritance.predecessor?.failed("\(error)")
+        if error is SettingsError {
+            StandardError.write("\(error)\n")
+            return 1
+        }
         return complain("\(error)", status: 1)
     }
 }

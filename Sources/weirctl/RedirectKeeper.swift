@@ -157,7 +157,9 @@ final class RedirectKeeper {
         followGroups(everywhere: ticks % Self.ticksPerSearch == 0)
         if hasRemnants, ticks % Self.ticksPerSweep == 0 { sweep() }
         if isInForce {
-            if isThere {
+            if process?.handle.hasEnded == true {
+                processEnded()
+            } else if isListening {
                 renew()
             } else {
                 lapse("weir (process \(pid)) no longer listens for redirected traffic")
@@ -171,9 +173,23 @@ final class RedirectKeeper {
 
     private var ports: Set<UInt16> { Set(ruleset.weir.listen.map(\.port)) }
 
-    /// Whether weir is there to take connections.
-    private var isThere: Bool {
-        process?.handle.hasEnded != true && ruleset.weir.listen.allSatisfy(diagnostics.isListening)
+    /// Whether somebody is there to take connections.
+    private var isListening: Bool { ruleset.weir.listen.allSatisfy(diagnostics.isListening) }
+
+    /// weir is gone, or another process has taken over from it, as in an upgrade. Then all goes on, and its
+    /// connections must not be forgotten.
+    private func processEnded() {
+        if isInForce, isListening, let found = try? inquiry.find(), found.pid != pid,
+            found.interceptor == ruleset.weir
+        {
+            pid = found.pid
+            forgetProcess()
+            watchProcess()
+            renew()
+            log("weir goes on as process \(pid)")
+        } else {
+            lapse("weir (process \(pid)) has ended")
+        }
     }
 
     private func sweep() { hasRemnants = (try? OpenConnections(nft: nft).sweep().isEmpty) == false }
@@ -245,9 +261,8 @@ final class RedirectKeeper {
         guard let identity = ProcessHandle.identity(of: pid), identity.uid == ruleset.weir.uid,
             let handle = ProcessHandle(pid)
         else { return }
-        let pid = pid
         let watch = DescriptorWatch(loop: loop, descriptor: handle.descriptor) { [unowned self] _, _ in
-            lapse("weir (process \(pid)) has ended")
+            processEnded()
         }
         watch.setReading(true)
         process = (handle, watch)

@@ -8,6 +8,7 @@ struct Weirctl: ParsableCommand {
         abstract: "Looks at a running weir.",
         subcommands: [
             StatusCommand.self, LeaksCommand.self, DoctorCommand.self, RedirectCommand.self, ReapCommand.self,
+            ReloadCommand.self, UpgradeCommand.self,
         ]
     )
 }

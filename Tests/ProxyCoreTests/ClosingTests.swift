@@ -286,6 +286,8 @@ struct ClosingTests {
     func maxParkedPerOwner() throws {
         try withProxy({ $0.clients.maxParkedPerOwner = 2 }) { shell in
             let (first, origin) = try shell.parkedPair()
+            // Long enough not to be one of those that the app goes round.
+            shell.advance(.seconds(5))
             let neighbour = try shell.client(get(), owner: 2)
             shell.send(origin, ok())
             let others = try (0..<2).map { _ in
@@ -296,6 +298,21 @@ struct ClosingTests {
             #expect(first.hasSeenFIN && first.isOpen)
             #expect(!neighbour.hasSeenFIN && others.allSatisfy { !$0.hasSeenFIN })
             #expect(shell.clientEnds(.tooManyParked) == 1)
+        }
+    }
+
+    @Test("an app that goes round as many connections as may be parked is told on the one that is too many")
+    func busyPool() throws {
+        try withProxy({ $0.clients.maxParkedPerOwner = 2 }) { shell in
+            let (first, origin) = try shell.parkedPair()
+            let second = try shell.client(get())
+            shell.send(origin, ok())
+            #expect(!second.take().contains("Connection: close"))
+            shell.advance(.seconds(4))
+            let third = try shell.client(get())
+            shell.send(origin, ok())
+            #expect(third.take().contains("\r\nConnection: close\r\n") && third.hasSeenFIN)
+            #expect(!first.hasSeenFIN && !second.hasSeenFIN && shell.clientEnds(.tooManyParked) == 1)
         }
     }
 

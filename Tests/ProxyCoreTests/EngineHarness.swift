@@ -216,7 +216,9 @@ final class EngineHarness {
         event { $0.engine.reconfigure(configuration, now: $0.now) }
     }
 
-    func drain() { event { $0.engine.drain(now: $0.now) } }
+    func drain(lastCall: Interval = .zero, stillAccepts: Bool = false) {
+        event { $0.engine.drain(lastCall: lastCall, stillAccepts: stillAccepts, now: $0.now) }
+    }
     func stop() { event { $0.engine.stop(now: $0.now) } }
     func exhaustDescriptors() { event { $0.engine.descriptorsExhausted(now: $0.now) } }
 

@@ -16,6 +16,7 @@ struct LifeTests {
             let tunnel = try shell.tunnel()
             let fresh = try shell.client()
             shell.drain()
+            shell.advance(.zero)
             #expect(parked.hasSeenFIN && parked.isOpen && idle.closed == .reset)
             #expect(!shell.canAccept && shell.tryConnect() == nil)
             #expect(shell.clientEnds(.draining) == 1)
@@ -43,6 +44,69 @@ struct LifeTests {
         }
     }
 
+    @Test("a parked connection has until the last call for one more request, which announces the close")
+    func lastCall() throws {
+        try withProxy { shell in
+            let (late, origin) = try shell.parkedPair()
+            let silent = try shell.client(get())
+            shell.send(origin, ok())
+            shell.drain(lastCall: .seconds(1))
+            #expect(late.isOpen && !late.hasSeenFIN && silent.isOpen && !silent.hasSeenFIN)
+            shell.advance(.milliseconds(900))
+            shell.send(late, get())
+            shell.send(try shell.dialled(), ok("last"))
+            let answer = late.take()
+            #expect(answer.contains("\r\nConnection: close\r\n") && answer.hasSuffix("last"))
+            #expect(late.hasSeenFIN && !silent.hasSeenFIN)
+            shell.advance(.milliseconds(100))
+            #expect(silent.hasSeenFIN && shell.clientEnds(.draining) == 1)
+        }
+    }
+
+    @Test("who comes during the last call is served once, over the pool as it is")
+    func lateClient() throws {
+        try withProxy { shell in
+            let (parked, origin) = try shell.parkedPair()
+            shell.drain(lastCall: .seconds(1), stillAccepts: true)
+            #expect(shell.canAccept && parked.isOpen && origin.isOpen)
+            let late = try shell.client(get())
+            shell.send(origin, ok("late"))
+            let answer = late.take()
+            #expect(answer.contains("\r\nConnection: close\r\n") && answer.hasSuffix("late"))
+            shell.drain(lastCall: .seconds(1))
+            #expect(!shell.canAccept && shell.tryConnect() == nil && origin.closed == .reset)
+        }
+    }
+
+    @Test("what was promised to be kept has a last call of its own when it is parked")
+    func parkedLate() throws {
+        try withProxy { shell in
+            let (client, origin) = try shell.exchange()
+            // The head promised to keep the connection before the drain began.
+            shell.send(origin, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab")
+            shell.drain(lastCall: .seconds(1))
+            shell.advance(.seconds(2))
+            shell.send(origin, "cd")
+            shell.advance(.milliseconds(900))
+            #expect(client.take().hasSuffix("abcd") && !client.hasSeenFIN)
+            shell.advance(.milliseconds(100))
+            #expect(client.hasSeenFIN)
+        }
+    }
+
+    @Test("without a limit a parked connection keeps its own time, until a second drain sets one")
+    func unlimitedLastCall() throws {
+        try withProxy { shell in
+            let (client, _) = try shell.parkedPair()
+            shell.drain(lastCall: .unlimited)
+            shell.advance(.seconds(30))
+            #expect(!client.hasSeenFIN)
+            shell.drain(lastCall: .seconds(1))
+            shell.advance(.seconds(1))
+            #expect(client.hasSeenFIN && shell.clientEnds(.draining) == 1)
+        }
+    }
+
     @Test("many parked connections are ended in slices")
     func drainInSlices() throws {
         try withProxy { shell in
@@ -52,6 +116,7 @@ struct LifeTests {
                 shell.send(origin, ok())
             }
             shell.drain()
+            shell.event { $0.engine.timePassed(now: $0.now) }
             #expect(shell.parkedClients == 68)
             #expect(shell.nextDeadline <= shell.now)
             shell.advance(.zero)

@@ -31,7 +31,8 @@ private final class AdminWorld {
     init(timeout: Interval = .seconds(5)) throws {
         loop = try EventLoop()
         let anyPort = Endpoint(address: .v4(0x7F00_0001), port: 0)
-        server = try AdminServer(loop: loop, endpoint: anyPort, pages: pages, timeout: timeout)
+        server = AdminServer(loop: loop, pages: pages, timeout: timeout)
+        server.listen(on: [try ListeningSocket.open(on: anyPort)])
     }
 
     deinit {
@@ -40,7 +41,7 @@ private final class AdminWorld {
     }
 
     func connect() throws -> Int32 {
-        let endpoint = try #require(server.endpoint)
+        let endpoint = try #require(server.places.first?.endpoint)
         let client = try Sockets.openStream(to: endpoint).get()
         clients.append(client)
         return client
@@ -236,12 +237,41 @@ struct AdminServerTests {
     @Test("an address in use is an error that names it")
     func addressInUse() throws {
         let world = try AdminWorld()
-        let endpoint = try #require(world.server.endpoint)
+        let endpoint = try #require(world.server.places.first?.endpoint)
         #expect {
-            _ = try AdminServer(loop: world.loop, endpoint: endpoint, pages: world.pages)
+            _ = try ListeningSocket.open(on: endpoint)
         } throws: { error in
             (error as? SystemError)?.code == EADDRINUSE && "\(error)".contains("\(endpoint)")
         }
+    }
+
+    @Test("another address takes the place of the former one, and connections go on")
+    func anotherAddress() throws {
+        let world = try AdminWorld()
+        let former = try #require(world.server.places.first?.endpoint)
+        let early = try world.connect()
+        world.turn { world.server.connectionCount == 1 }
+        let anyPort = Endpoint(address: .v4(0x7F00_0001), port: 0)
+        world.server.listen(on: [try ListeningSocket.open(on: anyPort)])
+        #expect(world.server.places.count == 1 && world.server.places.first?.endpoint != former)
+        try world.send(early, get("/healthz"))
+        #expect(try #require(world.answer(early)).hasPrefix("HTTP/1.1 200 "))
+        let late = try world.connect()
+        try world.send(late, get("/healthz"))
+        #expect(try #require(world.answer(late)).hasPrefix("HTTP/1.1 200 "))
+        Sockets.close(try Sockets.listen(on: former, backlog: 1))
+    }
+
+    @Test("while another process accepts, clients wait")
+    func held() throws {
+        let world = try AdminWorld()
+        world.server.setHeld(true)
+        let client = try world.connect()
+        try world.send(client, get("/healthz"))
+        world.loop.turn(waiting: false)
+        #expect(world.server.connectionCount == 0 && Sockets.peek(client) == .wouldBlock)
+        world.server.setHeld(false)
+        #expect(try #require(world.answer(client)).hasPrefix("HTTP/1.1 200 "))
     }
 
     @Test("closing cuts the connections and frees the address")
@@ -249,7 +279,7 @@ struct AdminServerTests {
         let world = try AdminWorld()
         let client = try world.connect()
         world.turn { world.server.connectionCount == 1 }
-        let endpoint = try #require(world.server.endpoint)
+        let endpoint = try #require(world.server.places.first?.endpoint)
         world.server.close()
         #expect(world.answer(client) == nil)
         let descriptor = try Sockets.listen(on: endpoint, backlog: 1)

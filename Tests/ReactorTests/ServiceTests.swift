@@ -40,6 +40,10 @@ extension ReactorSuite {
             #expect(try Self.receive(manager) == "READY=1\nSTATUS=listening on 127.0.0.1:3128")
             #expect(notifier.reloading(now: MonotonicTime(nanoseconds: 1_234_567)))
             #expect(try Self.receive(manager) == "RELOADING=1\nMONOTONIC_USEC=1234")
+            #expect(notifier.mainProcess(42, status: "process 42 takes over"))
+            #expect(try Self.receive(manager) == "MAINPID=42\nSTATUS=process 42 takes over")
+            #expect(notifier.alive())
+            #expect(try Self.receive(manager) == "WATCHDOG=1")
             #expect(notifier.stopping(status: "draining"))
             #expect(try Self.receive(manager) == "STOPPING=1\nSTATUS=draining")
             Sockets.close(manager)
@@ -64,6 +68,26 @@ extension ReactorSuite {
         )
         func badNames(name: String) {
             #expect(ServiceNotifier(socket: name) == nil)
+        }
+
+        @Test("the watchdog is for whom it names, or for whoever has the variable")
+        func watchdog() async {
+            await #expect(processExitsWith: .success) {
+                unsetenv("WATCHDOG_PID")
+                unsetenv("WATCHDOG_USEC")
+                #expect(ServiceNotifier.watchdogInterval() == nil)
+                setenv("WATCHDOG_USEC", "1500000", 1)
+                #expect(ServiceNotifier.watchdogInterval() == .milliseconds(1500))
+                setenv("WATCHDOG_PID", "\(getpid())", 1)
+                #expect(ServiceNotifier.watchdogInterval() == .milliseconds(1500))
+                setenv("WATCHDOG_PID", "1", 1)
+                #expect(ServiceNotifier.watchdogInterval() == nil)
+                unsetenv("WATCHDOG_PID")
+                for nonsense in ["0", "-1", "x", ""] {
+                    setenv("WATCHDOG_USEC", nonsense, 1)
+                    #expect(ServiceNotifier.watchdogInterval() == nil)
+                }
+            }
         }
 
         @Test("the environment names the socket")

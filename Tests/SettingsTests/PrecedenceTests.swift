@@ -79,12 +79,17 @@ struct PrecedenceTests {
         )
     }
 
+    @Test("all but the mark, which rules in force name, change at run time")
+    func reloadable() {
+        #expect(SettingTable.descriptions.filter { !$0.reloadable }.map(\.key) == ["redirect.mark"])
+    }
+
     @Test("what changed between two readings is told, with whether it takes a restart")
     func changes() throws {
         let before = try load(yaml: yaml)
-        let after = try load(yaml: yaml, set: [("log.level", "info"), ("listen", "127.0.0.1:1")])
+        let after = try load(yaml: yaml, set: [("log.level", "info"), ("redirect.mark", "1")])
         let changes = after.changes(since: before)
-        #expect(changes.map(\.key) == ["listen", "log.level"])
+        #expect(changes.map(\.key) == ["redirect.mark", "log.level"])
         #expect(changes.map(\.reloadable) == [false, true])
         #expect(changes.last?.before == "debug" && changes.last?.after == "info")
     }

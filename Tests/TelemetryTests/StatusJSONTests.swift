@@ -23,7 +23,9 @@ struct StatusJSONTests {
         let expected = """
             {"version":"0.1.0","pid":42,"state":"running","listen":[],"started_at":"2026-11-22T21:01:54.123Z",\
             "uptime":61.500000,"process":{"descriptors":17,"descriptor_limit":1024,"resident_bytes":8388608,\
-            "processor_time":0.250000,"log_lines_dropped":0,"reloads":0,"reloads_refused":0},"clients":\
+            "processor_time":0.250000,"log_lines_dropped":0,"reloads":0,"reloads_refused":0},\
+            "lifecycle":{"generation":1,"reload_error":null,"settings_changed":0,"needs_restart":[],"upgrading":false,\
+            "upgrades_failed":0,"upgrade_error":null},"clients":\
             {"total":4,"limit":4096,"fresh":0,"reading_head":0,"waiting":0,"exchanging":1,"parked":3,"unread":0,\
             "tunnel":0,"ending":0,"owners":1,"owners_healthy":0,"owners_churning":0,"owners_leaking":0,\
             "stalled":0},"tunnels":{"open":2,"limit":1024},"queue":{"waiting":0,\

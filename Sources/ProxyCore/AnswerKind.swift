@@ -22,8 +22,9 @@ struct AnswerKind {
 
     init(_ cause: Cause, _ error: WireError?) {
         switch cause {
-        case .badRequest, .notAbsolute, .schemeUnsupported, .loopDetected, .clientTimeout, .denied:
+        case .badRequest, .notAbsolute, .schemeUnsupported, .loopDetected, .clientTimeout:
             self.init(ofRequest: cause, error)
+        case .denied, .clientDenied, .hostDenied, .addressDenied: self.init(ofDenial: cause)
         case .nameNotFound, .nameTimeout, .nameError, .connectRefused, .connectUnreachable, .connectTimeout,
             .connectFailed:
             self.init(ofDial: cause)
@@ -64,13 +65,6 @@ struct AnswerKind {
                 "look at the proxies and redirections named in Via"
             )
         case .clientTimeout: self.init(408, "http_request_error", "the request did not arrive in time")
-        case .denied:
-            self.init(
-                403,
-                "http_request_denied",
-                "CONNECT to this port is not allowed",
-                "tunnel.allowed_ports"
-            )
         default:
             let status = error?.status ?? 400
             let reason = error?.reason ?? "the request is malformed"
@@ -82,6 +76,30 @@ struct AnswerKind {
                 detail: error?.reason
             )
         }
+    }
+
+    /// The settings do not allow it.
+    private init(ofDenial cause: Cause) {
+        let (token, reason, hint) =
+            switch cause {
+            case .clientDenied:
+                (
+                    "http_request_denied", "this client may not use the proxy",
+                    "access.allow_clients, access.deny_clients"
+                )
+            case .hostDenied: ("http_request_denied", "this host is not allowed", "access.allow, access.deny")
+            case .addressDenied:
+                (
+                    "destination_ip_prohibited", "the destination's address is not allowed",
+                    "access.allow, access.deny, access.deny_private, access.deny_metadata"
+                )
+            default:
+                (
+                    "http_request_denied", "this port is not allowed",
+                    "tunnel.allowed_ports, access.allowed_ports, access.deny"
+                )
+            }
+        self.init(403, token, reason, hint)
     }
 
     /// No connection to the destination.

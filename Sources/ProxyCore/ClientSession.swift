@@ -56,6 +56,8 @@ struct ClientSession {
     var askedClose = false
     /// Whether the client knows of the proxy, and what is known of it if it does not.
     var interception = InterceptionStage.none
+    /// The client may not use the proxy: every request is answered with that.
+    var isDenied = false
     /// Bytes that are to go before all others lie with the shell, which was asked for them.
     var awaitsOffer = false
     /// What lies idle is to be ended, unless the kernel says that it is unread; or what was unread is to be cut,

@@ -17,6 +17,12 @@ public enum Cause: UInt8, BitwiseCopyable, Sendable, CaseIterable {
     case clientTimeout
     /// The request asks for something that is not allowed here.
     case denied
+    /// The client may not use the proxy.
+    case clientDenied
+    /// The destination's name is not allowed.
+    case hostDenied
+    /// No address of the destination is allowed.
+    case addressDenied
     /// No name, or no answer of the name servers.
     case nameNotFound
     case nameTimeout

@@ -10,6 +10,7 @@ extension ProxyEngine {
     /// - Parameter error: What is wrong with the request or the response, where that is the cause.
     mutating func answer(_ id: SlotID, _ cause: Cause, _ error: WireError? = nil) {
         if clients[id].interception == .tunnel { return refuseRelay(id, cause) }
+        if cause == .clientDenied { clients[id].isPersistent = false }
         noteLimit(error, isResponse: cause == .badResponse)
         let kind = AnswerKind(cause, error)
         abandonUpstream(id)
@@ -25,7 +26,7 @@ extension ProxyEngine {
         appendOwnHead(id, kind.status, kind.token)
         if let detail = kind.detail { appendParameter("details", detail) }
         // RFC 9209 §2.1.2: whom weir chose to speak to, which it has not when the request was refused.
-        if !destination.isEmpty && cause != .denied {
+        if !destination.isEmpty && kind.status != 403 {
             outbox.append("; next-hop=\"")
             outbox.append(destination.span)
             outbox.append("\"")

@@ -15,9 +15,10 @@ extension ProxyEngine {
     public mutating func intercepted(
         owner: OwnerKey,
         destination: OriginalDestination,
+        isDenied: Bool = false,
         now: MonotonicTime
     ) -> ConnectionID? {
-        guard let id = accepted(owner: owner, now: now)?.id else { return nil }
+        guard let id = accepted(owner: owner, isDenied: isDenied, now: now)?.id else { return nil }
         clients[id].interception = .silent
         while originals.count <= id.index { originals.append(OriginalDestination(host: "", port: 0)) }
         originals[id.index] = destination
@@ -155,7 +156,9 @@ extension ProxyEngine {
         if name.isEmpty { heads[head].append(original.host) } else { heads[head].append(name.span) }
         clients[id].exchange.head = head
         clients[id].exchange.hostCount = UInt32(heads[head].count)
-        if countTunnel(id) {
+        if let denial = denial(of: id) {
+            refuseRelay(id, denial)
+        } else if countTunnel(id) {
             joinTunnel(id)
             seekUpstream(id)
         } else {

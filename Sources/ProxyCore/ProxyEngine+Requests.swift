@@ -144,6 +144,7 @@ extension ProxyEngine {
         }
         noteExpectations(id, bytes, head, framing, options)
         writeRequestHead(id, bytes, head, target, options, hops: hops)
+        if let denial = denial(of: id) { return answer(id, denial) }
         seekUpstream(id)
     }
 

@@ -17,6 +17,8 @@ extension ProxyEngine {
         clients[id].exchange.hostCount = UInt32(target.host.count)
         if !allowed.isEmpty && !allowed.contains(target.port) {
             answer(id, .denied)
+        } else if let denial = denial(of: id) {
+            answer(id, denial)
         } else if countTunnel(id) {
             joinTunnel(id)
             seekUpstream(id)

@@ -104,7 +104,13 @@ extension DataPlane {
         case .dial(let id):
             let (host, port, _) = engine.destination(of: id)
             // The engine bounds the dial by `connect_timeout` and takes it back.
-            dialer.dial(token: ConnectionID.upstream(id).token, host: host, port: port, timeout: .unlimited)
+            dialer.dial(
+                token: ConnectionID.upstream(id).token,
+                host: host,
+                port: port,
+                timeout: .unlimited,
+                permits: permission(toDial: host, port)
+            )
         case .cancelDial(let id):
             dialer.cancel(token: ConnectionID.upstream(id).token)
         case .check(let id):

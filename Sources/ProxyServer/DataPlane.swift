@@ -81,8 +81,10 @@ final class DataPlane: ReadinessHandler {
             largestHead = configuration.heads.headSize
             block = DataPlane.makeBlock(configuration)
         }
+        let former = engine.configuration.access
         engine.reconfigure(configuration, now: loop.now)
         perform()
+        if configuration.access != former { judgeAnew() }
         settle()
     }
 
@@ -92,7 +94,8 @@ final class DataPlane: ReadinessHandler {
     func accepted(_ descriptor: Int32, _ peer: Peer) {
         let owner = identity.owner(of: peer, at: descriptor, now: loop.now)
         let localOwner = peer.endpoint == nil ? owner : nil
-        adopt(descriptor, peer, engine.accepted(owner: owner, now: loop.now), localOwner: localOwner)
+        let id = engine.accepted(owner: owner, isDenied: isDenied(peer), now: loop.now)
+        adopt(descriptor, peer, id, localOwner: localOwner)
     }
 
     /// Registers what the engine has accepted, and closes what it has not.
@@ -196,11 +199,17 @@ final class DataPlane: ReadinessHandler {
         let id = ConnectionID(token: token)
         switch result {
         case .success(let socket):
-            dialsSucceeded += 1
             guard engine.isAlive(id), find(id) == nil else {
                 Sockets.closeWithReset(socket.descriptor)
                 return
             }
+            // The settings may have changed since it was dialled.
+            if isProhibited(UpstreamID(id.id), socket.endpoint.address) {
+                Sockets.closeWithReset(socket.descriptor)
+                dialFailed(id, .prohibited)
+                return settle()
+            }
+            dialsSucceeded += 1
             let connection = Connection(
                 id: id,
                 loop: loop,
@@ -211,12 +220,15 @@ final class DataPlane: ReadinessHandler {
             let address = socket.endpoint.address.description
             engine.dialSucceeded(UpstreamID(id.id), at: address, now: loop.now)
             perform()
-        case .failure(let failure):
-            dialFailures[Int(failure.cause.rawValue)] += 1
-            engine.dialFailed(UpstreamID(id.id), failure.cause, now: loop.now)
-            perform()
+        case .failure(let failure): dialFailed(id, failure)
         }
         settle()
+    }
+
+    private func dialFailed(_ id: ConnectionID, _ failure: DialFailure) {
+        dialFailures[Int(failure.cause.rawValue)] += 1
+        engine.dialFailed(UpstreamID(id.id), failure.cause, now: loop.now)
+        perform()
     }
 
     /// Deadlines are handled in slices, so that thousands at once do not hold up the sockets.

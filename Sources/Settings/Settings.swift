@@ -1,4 +1,6 @@
+public import Access
 public import Basics
+public import Dialling
 
 /// What the proxy runs with: every setting, typed, in range and fitted to the host.
 ///
@@ -14,6 +16,8 @@ public struct Settings: Sendable, Equatable {
     public var admin: NetworkEndpoint?
     /// Connections that apps open to weir.
     public var client = Client()
+    /// Who may use the proxy, and for what.
+    public var access = Access()
     /// Connections that the kernel redirects to weir.
     public var redirect = Redirect()
     /// CONNECT tunnels and upgraded connections.
@@ -69,6 +73,24 @@ public struct Settings: Sendable, Equatable {
         public var maxStalledPerOwner = 0
         /// Fewest bytes of content that a request must bring within `writeTimeout`.
         public var minProgress = 0
+    }
+
+    /// Settings of `access`.
+    public struct Access: Sendable, Equatable {
+        /// Clients that are served; empty for all.
+        public var allowClients: [AddressRange] = []
+        /// Clients that are not served.
+        public var denyClients: [AddressRange] = []
+        /// Destinations that are served.
+        public var allow: [DestinationPattern] = []
+        /// Destinations that are not served.
+        public var deny: [DestinationPattern] = []
+        /// Whether addresses that are not of the Internet are denied.
+        public var denyPrivate = false
+        /// Whether the clouds' metadata services are denied.
+        public var denyMetadata = false
+        /// Ports to which plain requests may go.
+        public var allowedPorts = PortSet.any
     }
 
     /// Settings of `redirect`.

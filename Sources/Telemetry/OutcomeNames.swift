@@ -17,6 +17,9 @@ extension Cause {
         case .schemeUnsupported: "scheme_unsupported"
         case .clientTimeout: "client_timeout"
         case .denied: "denied"
+        case .clientDenied: "client_denied"
+        case .hostDenied: "host_denied"
+        case .addressDenied: "address_denied"
         case .nameNotFound: "name_not_found"
         case .nameTimeout: "name_timeout"
         case .nameError: "name_error"
@@ -45,7 +48,7 @@ extension Cause {
     /// The causes with which a dial can fail.
     public static let dialFailures: [Cause] = [
         .nameNotFound, .nameTimeout, .nameError, .connectRefused, .connectUnreachable, .connectTimeout,
-        .portsExhausted, .descriptorsExhausted, .connectFailed,
+        .portsExhausted, .descriptorsExhausted, .addressDenied, .connectFailed,
     ]
 }
 
@@ -95,6 +98,7 @@ extension Refusal {
         case .abandonedTunnel: "abandoned_tunnel"
         case .draining: "draining"
         case .portPressure: "port_pressure"
+        case .prohibited: "prohibited"
         }
     }
 }

@@ -119,6 +119,11 @@ extension UpstreamPool {
         return (String(decoding: origin.host, as: UTF8.self), origin.port, origin.kind)
     }
 
+    /// The Host by which an intercepted connection's clients call where it leads; empty for all others.
+    public func name(of id: UpstreamID) -> String {
+        String(decoding: table[connections[id.id].origin].name, as: UTF8.self)
+    }
+
     /// The origin of a connection.
     public func origin(of id: UpstreamID) -> OriginID { connections[id.id].origin }
 
@@ -147,6 +152,20 @@ extension UpstreamPool {
             settle(OriginID(id))
         }
         pump()
+    }
+
+    /// The connection leads where nothing may go any more: it is closed if it is idle, and not reused if it is
+    /// leased. One that is dialled has not led anywhere yet.
+    public mutating func prohibit(_ id: UpstreamID, now: MonotonicTime) {
+        guard connections.isAlive(id.id) else { return }
+        self.now = now
+        switch connections[id.id].state {
+        case .idle:
+            evict(slot: Int32(id.id.slot), .prohibited)
+            pump()
+        case .leased: connections[id.id].expiresAt = now
+        case .dialling: break
+        }
     }
 
     /// From now on nothing is kept: idle connections go at once, leased ones with their exchange.

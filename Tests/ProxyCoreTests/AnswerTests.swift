@@ -1,3 +1,4 @@
+import Access
 import Basics
 import ProxyCore
 import Testing
@@ -62,6 +63,9 @@ struct AnswerTests {
             in: .requestHead
         ),
         AnswerRow(.denied, "403 Forbidden", "http_request_denied"),
+        AnswerRow(.clientDenied, "403 Forbidden", "http_request_denied", keepsClient: false),
+        AnswerRow(.hostDenied, "403 Forbidden", "http_request_denied"),
+        AnswerRow(.addressDenied, "403 Forbidden", "destination_ip_prohibited"),
         AnswerRow(.nameNotFound, "502 Bad Gateway", "dns_error"),
         AnswerRow(.nameTimeout, "504 Gateway Timeout", "dns_timeout"),
         AnswerRow(.nameError, "502 Bad Gateway", "dns_error"),
@@ -123,9 +127,16 @@ struct AnswerTests {
         }
     }
 
+    private static var deniesOrigin: AccessPolicy {
+        var rules = AccessPolicy.Rules()
+        rules.denied = DestinationList([DestinationPattern(.name("origin.test", itself: true))])
+        return AccessPolicy(rules)
+    }
+
     private static func prepare(_ configuration: inout EngineConfiguration, for cause: Cause) {
         switch cause {
         case .denied: configuration.allowedTunnelPorts = [443, 8443]
+        case .hostDenied: configuration.access = AnswerTests.deniesOrigin
         case .queueFull: configuration.pool.maxQueue = 0
         case .queueTimeout: configuration.pool.maxConnections = 1
         case .tooManyTunnels: configuration.maxTunnels = 0
@@ -150,6 +161,12 @@ struct AnswerTests {
             shell.advance(.milliseconds(1))
             return client
         case .denied: return try shell.client(connectRequest("tunnel.test:22"))
+        case .clientDenied:
+            let client = try shell.client()
+            shell.event { $0.engine.clientJudged(client.id, isDenied: true, now: $0.now) }
+            shell.send(client, get())
+            return client
+        case .hostDenied: return try shell.client(get())
         case .tooManyTunnels: return try shell.client(connectRequest())
         case .queueFull: return try shell.client(get())
         case .queueTimeout:

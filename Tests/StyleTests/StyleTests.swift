@@ -14,7 +14,8 @@ struct StyleTests {
         "ClientPolicy": ["Basics"],
         "Dialling": ["Basics"],
         "Redirection": ["Dialling"],
-        "ProxyCore": ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy"],
+        "Access": ["Dialling"],
+        "ProxyCore": ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy", "Dialling", "Access"],
         "Telemetry": ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy", "ProxyCore"],
         "Survey": ["Basics", "Dialling", "ClientPolicy", "Telemetry"],
     ]

@@ -46,15 +46,19 @@ let package = Package(
         pureTarget("ClientPolicy", ["Basics"]),
         pureTarget("Dialling", ["Basics"]),
         pureTarget("Redirection", ["Dialling"]),
-        pureTarget("Access", ["Dialling"]),
+        pureTarget("Access", ["Basics", "Dialling"]),
         pureTarget(
             "ProxyCore",
             ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy", "Dialling", "Access"]
         ),
-        pureTarget("Telemetry", ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy", "ProxyCore"]),
+        pureTarget(
+            "Telemetry",
+            ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy", "Access", "ProxyCore"]
+        ),
         pureTarget("Survey", ["Basics", "Dialling", "ClientPolicy", "Telemetry"]),
         .systemLibrary(name: "CLibevent", pkgConfig: "libevent_core", providers: [.apt(["libevent-dev"])]),
         .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
         .systemLibrary(name: "CAres", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(
@@ -64,7 +68,7 @@ let package = Package(
         ),
         .target(
             name: "Reactor",
-            dependencies: ["Basics", "Dialling", "CLibevent", "CAres", "CLinux"],
+            dependencies: ["Basics", "Dialling", "CLibevent", "CAres", "CLinux", "CCrypt"],
             swiftSettings: common
         ),
         .target(
@@ -91,7 +95,7 @@ let package = Package(
         ),
         .target(
             name: "ProxySimulation",
-            dependencies: ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy", "ProxyCore"],
+            dependencies: ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy", "Access", "ProxyCore"],
             swiftSettings: common
         ),
         .executableTarget(

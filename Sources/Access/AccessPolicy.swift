@@ -73,7 +73,9 @@ public struct AccessPolicy: Hashable, Sendable {
         if let name = AccessPolicy.normalised(name) {
             if rules.denied.names(name, at: port) { return .host }
             isNamed = rules.allowed.names(name, at: port)
-            if !isNamed && rules.deniesMetadata && SpecialAddresses.metadataNames.contains(name) { return .host }
+            if !isNamed && rules.deniesMetadata && SpecialAddresses.metadataNames.contains(name) {
+                return .host
+            }
         } else if address == nil {
             // Nobody can tell what a parent proxy would make of it.
             return .host

@@ -38,7 +38,9 @@ public struct DestinationPattern: Hashable, Sendable {
         if Endpoint.Address(literal: text) != nil {
             let isBracketed = text.hasPrefix("[")
             self.init(
-                .addresses(try DestinationPattern.range(isBracketed ? String(text.dropFirst().dropLast()) : text))
+                .addresses(
+                    try DestinationPattern.range(isBracketed ? String(text.dropFirst().dropLast()) : text)
+                )
             )
             return
         }

@@ -11,7 +11,8 @@ enum SpecialAddresses {
             (0xc633_6400, 24), (0xcb00_7100, 24), (0xe000_0000, 4), (0xf000_0000, 4),
         ])
         + [
-            AddressRange(.v6(high: 0, low: 0, scope: 0), 128), AddressRange(.v6(high: 0, low: 1, scope: 0), 128),
+            AddressRange(.v6(high: 0, low: 0, scope: 0), 128),
+            AddressRange(.v6(high: 0, low: 1, scope: 0), 128),
         ]
         + v6([
             // NAT64 of a site, discarding, benchmarks, ORCHID, documentation twice, segment routing.
@@ -42,7 +43,8 @@ enum SpecialAddresses {
 
     /// Names under which they are asked for. What they lead to is judged as well; a parent proxy sees only these.
     static let metadataNames: Set<String> = [
-        "metadata", "metadata.google.internal", "metadata.goog", "instance-data", "instance-data.ec2.internal",
+        "metadata", "metadata.google.internal", "metadata.goog", "instance-data",
+        "instance-data.ec2.internal",
         "metadata.tencentyun.com", "api.metadata.cloud.ibm.com", "metadata.platformequinix.com",
         "metadata.packet.net", "rancher-metadata", "rancher-metadata.rancher.internal",
     ]

@@ -24,6 +24,24 @@ struct AnswerKind {
         switch cause {
         case .badRequest, .notAbsolute, .schemeUnsupported, .loopDetected, .clientTimeout:
             self.init(ofRequest: cause, error)
+        case .unauthenticated:
+            self.init(407, "http_request_denied", "this proxy wants a user and a password that it knows")
+        case .logInsBusy:
+            self.init(503, "connection_limit_reached", "too many passwords are being looked at", "try again")
+        case .parentRefused:
+            self.init(
+                502,
+                "destination_unavailable",
+                "the parent proxy refused the tunnel",
+                "look at its log"
+            )
+        case .parentUnauthorized:
+            self.init(
+                502,
+                "proxy_configuration_error",
+                "the parent proxy does not accept weir's credentials",
+                "upstream.proxy"
+            )
         case .denied, .clientDenied, .hostDenied, .addressDenied: self.init(ofDenial: cause)
         case .nameNotFound, .nameTimeout, .nameError, .connectRefused, .connectUnreachable, .connectTimeout,
             .connectFailed:
@@ -35,6 +53,19 @@ struct AnswerKind {
         case .stopped: self.init(503, "proxy_internal_error", "the proxy is stopping", "try again")
         case .completed, .clientGone, .tunnelQuiet, .tunnelLeaked, .tooManyStalled, .halfClosed:
             self.init(500, "proxy_internal_error", "the exchange ended without a response")
+        }
+    }
+
+    /// Passes on the status with which the parent proxy refused a tunnel, where it says something to the client:
+    /// it is no redirection, and asks for no credentials, which would be another's.
+    mutating func refused(with received: UInt16) {
+        reason += " with \(received)"
+        guard (400...599).contains(received), received != 401, received != 407 else { return }
+        status = received
+        switch received {
+        case 504: token = "connection_timeout"
+        case 500...: break
+        default: token = "http_request_denied"
         }
     }
 

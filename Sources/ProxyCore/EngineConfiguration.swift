@@ -39,6 +39,11 @@ public struct EngineConfiguration: Sendable {
     /// Who may use the proxy, and for what.
     public var access = AccessPolicy()
 
+    /// Whether clients that know of the proxy are asked for a user and a password.
+    public var authenticates = false
+    /// Another proxy through which weir goes; nil for none.
+    public var parent: ParentProxy?
+
     /// Ports that CONNECT may name; empty means any.
     public var allowedTunnelPorts: [UInt16] = []
     /// How long a tunnel may be quiet.

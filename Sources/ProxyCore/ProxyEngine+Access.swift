@@ -42,7 +42,7 @@ extension ProxyEngine {
         }
     }
 
-    private static func string(_ bytes: Span<UInt8>) -> String {
+    static func string(_ bytes: Span<UInt8>) -> String {
         var copy: [UInt8] = []
         copy.reserveCapacity(bytes.count)
         for index in bytes.indices { copy.append(bytes[index]) }

@@ -119,11 +119,20 @@ extension ProxyEngine {
             statistics.staleEvents += 1
             return
         }
+        if parentDials[id.id.slot] != nil {
+            parentReached(id, at: address)
+        } else {
+            let place = address.map { pool.placeHash(of: id, address: $0.utf8.span) }
+            dialEnded(id, at: place)
+        }
+        applyVerdicts()
+    }
+
+    /// The connection stands, all the way.
+    mutating func dialEnded(_ id: UpstreamID, at place: UInt64?) {
         upstreamDeadlines.disarm(id.id.slot)
-        let place = address.map { pool.placeHash(of: id, address: $0.utf8.span) }
         pool.connected(id, at: place, now: now)
         applyPoolEffects()
-        applyVerdicts()
     }
 
     /// A dial ended without a connection.

@@ -1,3 +1,4 @@
+import Access
 public import Basics
 public import ClientPolicy
 import HTTPWire
@@ -238,12 +239,16 @@ extension ProxyEngine {
     /// share one, and no Host leads anywhere else.
     mutating func acquireOriginal(_ id: SlotID) -> Acquisition {
         let original = originals[id.index]
+        let isThroughParent = configuration.parent?.leads(to: original.host, original.port) ?? false
+        clients[id].exchange.isThroughParent = isThroughParent
+        let place = isThroughParent ? parentPlace : nil
         let exchange = clients[id].exchange
         if exchange.isConnect {
             return pool.acquire(
                 .tunnel,
                 host: original.host.utf8.span,
                 port: original.port,
+                at: place,
                 for: id,
                 need: exchange.need,
                 now: now
@@ -260,6 +265,7 @@ extension ProxyEngine {
             host: original.host.utf8.span,
             port: original.port,
             name: heads[exchange.head].span.extracting(name),
+            at: place,
             for: id,
             need: exchange.need,
             now: now

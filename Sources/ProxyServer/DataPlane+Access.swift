@@ -1,4 +1,5 @@
 import Access
+import Basics
 import Dialling
 import ProxyCore
 import Reactor
@@ -8,7 +9,9 @@ import UpstreamPool
 extension DataPlane {
     /// Whether a client may not use the proxy. Who may connect to a Unix socket is decided by its permissions.
     func isDenied(_ peer: Peer) -> Bool {
-        guard engine.configuration.access.judgesClients, let address = peer.endpoint?.address else { return false }
+        guard engine.configuration.access.judgesClients, let address = peer.endpoint?.address else {
+            return false
+        }
         return !engine.configuration.access.permits(client: address)
     }
 
@@ -24,7 +27,7 @@ extension DataPlane {
     func isProhibited(_ id: UpstreamID, _ address: Endpoint.Address) -> Bool {
         let policy = engine.configuration.access
         if !policy.judgesDestinations { return false }
-        let (host, port, kind) = engine.destination(of: id)
+        let (host, port, kind) = engine.pool.destination(of: id)
         switch kind {
         case .http:
             if policy.judge(host: host, port: port) != nil || !policy.permits(port: port) { return true }
@@ -35,8 +38,20 @@ extension DataPlane {
             }
         // What it was asked for is judged once, with the names that are known then.
         case .tunnel: break
+        // Each request is judged; the parent itself is a matter of the settings.
+        case .parent: return false
         }
+        // What a parent dials it has to judge.
+        if engine.leadsToParent(id) { return false }
         return permission(toDial: host, port)?(address) == false
+    }
+
+    /// Has a password looked at, which lies in the outbox until the next event.
+    func authenticate(_ id: SlotID, _ range: Range<Int>) {
+        let outbox = engine.outbox
+        var credentials: [UInt8] = []
+        for index in range { credentials.append(outbox.span[index]) }
+        if let verdict = authenticator.look(id, credentials) { followUps.append(.authenticated(id, verdict)) }
     }
 
     /// Other settings are in force: nothing is reused, and nobody is served anew, that they do not allow.

@@ -109,7 +109,7 @@ extension DataPlane {
                 host: host,
                 port: port,
                 timeout: .unlimited,
-                permits: permission(toDial: host, port)
+                permits: engine.leadsToParent(id) ? nil : permission(toDial: host, port)
             )
         case .cancelDial(let id):
             dialer.cancel(token: ConnectionID.upstream(id).token)
@@ -120,6 +120,7 @@ extension DataPlane {
         case .inspectUnread(let id):
             followUps.append(.unreadInspected(id, unread: unread(at: id)))
         case .inquire(let owner): onSuspect(owner)
+        case .authenticate(let id, let offset, let count): authenticate(id, offset..<offset + count)
         case .verdict(let index): onVerdict(engine.verdicts[index])
         case .pauseReading(let id):
             guard let connection = find(id) else { return }

@@ -17,6 +17,7 @@ final class DataPlane: ReadinessHandler {
         case checked(UpstreamID, isSilent: Bool)
         case inspected(UpstreamID, silence: Interval)
         case unreadInspected(SlotID, unread: Int?)
+        case authenticated(SlotID, LogInVerdict)
         /// Reading was resumed: offer what was left.
         case offer(ConnectionID)
     }
@@ -24,6 +25,7 @@ final class DataPlane: ReadinessHandler {
     let loop: EventLoop
     let dialer: Dialer
     let identity = ClientIdentity()
+    let authenticator: Authenticator
     var engine: ProxyEngine
     var block: ReceiveBlock
     /// The longest head that was ever allowed, which is what the block has room for.
@@ -59,11 +61,17 @@ final class DataPlane: ReadinessHandler {
     init(loop: EventLoop, dialer: Dialer, configuration: EngineConfiguration, seed: UInt64) {
         self.loop = loop
         self.dialer = dialer
+        authenticator = Authenticator(loop: loop)
         engine = ProxyEngine(configuration: configuration, seed: seed)
         block = DataPlane.makeBlock(configuration)
         largestHead = configuration.heads.headSize
         followUps.reserveCapacity(64)
         timer = LoopTimer(loop: loop) { [unowned self] in deadlinePassed() }
+        authenticator.onVerdict = { [unowned self] id, verdict in
+            engine.authenticated(id, verdict, now: loop.now)
+            perform()
+            settle()
+        }
         dialer.onFinished = { [unowned self] token, result in dialFinished(token, result) }
         readClock()
     }
@@ -278,13 +286,14 @@ final class DataPlane: ReadinessHandler {
         clients = []
         upstreams = []
         dialer.close()
+        authenticator.close()
     }
 
     // MARK: After each event
 
     /// The event's actions are done: tells the engine what they found out, until nothing is left, and sets
     /// the timer.
-    private func settle() {
+    func settle() {
         if !followUps.isEmpty { runFollowUps() }
         timer?.arm(at: engine.nextDeadline)
         if loop.now.since(clockReadAt) >= .seconds(1) {
@@ -322,6 +331,8 @@ final class DataPlane: ReadinessHandler {
             case .checked(let id, let isSilent): engine.checked(id, isSilent: isSilent, now: loop.now)
             case .unreadInspected(let id, let unread):
                 engine.unreadInspected(id, unread: unread, now: loop.now)
+            case .authenticated(let id, let verdict):
+                engine.authenticated(id, verdict, now: loop.now)
             case .inspected(let id, let silence): engine.inspected(id, silentFor: silence, now: loop.now)
             case .offer(let id):
                 guard let connection = find(id), !connection.isPaused, !connection.unconsumed.isEmpty else {
@@ -334,41 +345,6 @@ final class DataPlane: ReadinessHandler {
             perform()
         }
         followUps.removeAll(keepingCapacity: true)
-    }
-
-    /// Bytes that the app at the far end of a client connection has not read.
-    func unread(at id: SlotID) -> Int? {
-        guard let connection = find(.client(id)) else { return nil }
-        return identity.unread(by: connection)
-    }
-
-    /// By what an owner's processes are found: the far ends of some of its connections.
-    func holders(of owner: SlotID, limit: Int) -> Holders {
-        var holders = Holders()
-        for id in engine.policy.connections(of: owner, limit: limit) {
-            guard let connection = find(.client(id)) else { continue }
-            identity.find(connection, &holders)
-        }
-        return holders
-    }
-
-    /// By what the processes are found that hold the connections which speak against an owner, and which of these
-    /// are unread. A few microseconds for each.
-    func evidence(against owner: SlotID) -> (holders: Holders, unread: [SlotID]) {
-        var holders = Holders()
-        var unread: [SlotID] = []
-        for id in engine.suspects(of: owner, limit: ClientPolicy.mostClients) {
-            guard let connection = find(.client(id)) else { continue }
-            if identity.find(connection, &holders) ?? 0 > 0 { unread.append(id) }
-        }
-        return (holders, unread)
-    }
-
-    /// What became known of a suspect. Not while actions are carried out.
-    func inquired(into owner: SlotID, clients: Int?, unread: [SlotID]) {
-        engine.inquired(into: owner, clients: clients, unread: unread, now: loop.now)
-        perform()
-        settle()
     }
 
     // MARK: Connections by id

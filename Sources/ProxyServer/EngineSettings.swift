@@ -32,6 +32,9 @@ extension EngineConfiguration {
         minProgress = settings.client.minProgress
         chunkExtensions = settings.limits.chunkExtensions
         access = AccessPolicy(settings.access)
+        authenticates = settings.access.usersFile != nil
+        parent = settings.upstream.proxy
+        parent?.exempt = DestinationList(settings.upstream.noProxy)
         if case .only(let ports) = settings.tunnel.allowedPorts { allowedTunnelPorts = ports }
         tunnelIdleTimeout = settings.tunnel.idleTimeout
         halfCloseTimeout = settings.tunnel.halfCloseTimeout

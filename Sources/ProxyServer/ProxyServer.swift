@@ -61,6 +61,7 @@ public final class ProxyServer {
             configuration: EngineConfiguration(settings, pseudonym: pseudonym),
             seed: random.next()
         )
+        dataPlane.authenticator.reconfigure(settings.access.users)
         loop.handler = dataPlane
         listeners = ClientListeners(loop: loop)
         do {
@@ -241,6 +242,7 @@ public final class ProxyServer {
         listeners.reconfigure(DeadPeerDetection(settings.tcp))
         interceptor?.reconfigure(DeadPeerDetection(settings.tcp))
         observability.reconfigure(settings)
+        dataPlane.authenticator.reconfigure(settings.access.users)
         dataPlane.reconfigure(EngineConfiguration(settings, pseudonym: pseudonym))
         log.info("settings reloaded", metadata: ["changes": "\(changes.count)"])
     }

@@ -11,7 +11,8 @@ extension ValueGrammar where Value == [DestinationPattern] {
             parse: { raw throws(ValueProblem) in
                 if none && raw.isSequence && raw.items.isEmpty { return [] }
                 if none && !raw.isSequence && raw.items.first?.text == "none" { return [] }
-                return try parseList(raw, emptyMeans: "write \(word) or a host") { text throws(ValueProblem) in
+                return try parseList(raw, emptyMeans: "write \(word) or a host") {
+                    text throws(ValueProblem) in
                     do throws(DestinationPatternError) {
                         return try DestinationPattern(text)
                     } catch {
@@ -33,7 +34,8 @@ extension ValueGrammar where Value == [AddressRange] {
             parse: { raw throws(ValueProblem) in
                 if raw.isSequence && raw.items.isEmpty { return [] }
                 if !raw.isSequence && raw.items.first?.text == word { return [] }
-                return try parseList(raw, emptyMeans: "write \(word) or a block") { text throws(ValueProblem) in
+                return try parseList(raw, emptyMeans: "write \(word) or a block") {
+                    text throws(ValueProblem) in
                     do throws(AddressRangeError) {
                         return try AddressRange(text)
                     } catch {
@@ -43,5 +45,40 @@ extension ValueGrammar where Value == [AddressRange] {
             },
             format: { $0.isEmpty ? word : $0.map(\.description).joined(separator: ",") }
         )
+    }
+}
+
+extension ValueGrammar where Value == ParentProxy? {
+    /// A URI of a proxy, or `none`. Its user and password are shown to nobody.
+    static var parentProxy: ValueGrammar {
+        let form = "http://host:port, with user:password@ before the host if need be, or none"
+        let format: @Sendable (ParentProxy?) -> String = { parent in
+            guard let parent else { return "none" }
+            return "http://\(parent.authorization.isEmpty ? "" : "***@")\(parent.text)"
+        }
+        return .scalar(form, format: format) { text throws(ValueProblem) in
+            if text == "none" { return nil }
+            guard !text.isEmpty else { throw ValueProblem("has no value; write \(form)") }
+            do throws(ParentProxyError) {
+                return try ParentProxy(text)
+            } catch {
+                throw ValueProblem("this is no proxy: \(error)")
+            }
+        }
+    }
+}
+
+extension ValueGrammar where Value == String? {
+    /// The absolute path of a file, or `none`.
+    static var file: ValueGrammar {
+        let form = "absolute path, or none"
+        return .scalar(form, format: { $0 ?? "none" }) { text throws(ValueProblem) in
+            if text == "none" { return nil }
+            guard !text.isEmpty else { throw ValueProblem("has no value; write an \(form)") }
+            guard text.hasPrefix("/"), !text.contains("\0") else {
+                throw ValueProblem("\(quoted(text)) is no absolute path; write an \(form)")
+            }
+            return text
+        }
     }
 }

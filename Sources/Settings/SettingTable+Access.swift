@@ -46,5 +46,19 @@ extension SettingTable {
             "access.allowed_ports", .ports, \.access.allowedPorts, default: "any",
             "Ports to which plain requests may go; for CONNECT it is tunnel.allowed_ports."
         ),
+        Setting(
+            "access.users_file", .file, \.access.usersFile, default: "none",
+            """
+            Users who may use the proxy with a password (Basic), lines of name:hash as htpasswd -B and mkpasswd -m \
+            sha-512 make them; all others get 407. Redirected connections cannot be asked, so they are not.
+            """
+        ),
+        Setting(
+            "access.basic_auth_without_tls", .onOff, \.access.basicAuthWithoutTLS, default: "off",
+            """
+            Whether passwords may come over the network, where everybody on the way can read them. off refuses to \
+            start with access.users_file where listen has an address that is not loopback.
+            """
+        ),
     ]
 }

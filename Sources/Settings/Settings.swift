@@ -91,6 +91,12 @@ public struct Settings: Sendable, Equatable {
         public var denyMetadata = false
         /// Ports to which plain requests may go.
         public var allowedPorts = PortSet.any
+        /// The file of users; nil where nobody is asked for a password.
+        public var usersFile: String?
+        /// Hashes of passwords by user: read from the file, not set.
+        public var users: [String: String] = [:]
+        /// Whether passwords may come over the network.
+        public var basicAuthWithoutTLS = false
     }
 
     /// Settings of `redirect`.
@@ -120,6 +126,10 @@ public struct Settings: Sendable, Equatable {
 
     /// Settings of `upstream`.
     public struct Upstream: Sendable, Equatable {
+        /// Another proxy through which weir goes; nil for none. Its exemptions are in `noProxy`.
+        public var proxy: ParentProxy?
+        /// Destinations to which weir goes by itself.
+        public var noProxy: [DestinationPattern] = []
         /// From the start of a dial to its success, all addresses together.
         public var connectTimeout = Interval.zero
         /// From the end of a request to the first byte of its response. May be unlimited.

@@ -20,6 +20,8 @@ extension Cause {
         case .clientDenied: "client_denied"
         case .hostDenied: "host_denied"
         case .addressDenied: "address_denied"
+        case .unauthenticated: "unauthenticated"
+        case .logInsBusy: "log_ins_busy"
         case .nameNotFound: "name_not_found"
         case .nameTimeout: "name_timeout"
         case .nameError: "name_error"
@@ -37,6 +39,8 @@ extension Cause {
         case .upstreamSilent: "upstream_silent"
         case .upstreamTimeout: "upstream_timeout"
         case .badResponse: "bad_response"
+        case .parentRefused: "parent_refused"
+        case .parentUnauthorized: "parent_unauthorized"
         case .tunnelQuiet: "tunnel_quiet"
         case .tunnelLeaked: "tunnel_leaked"
         case .tooManyStalled: "too_many_stalled"
@@ -149,6 +153,7 @@ extension OriginKind {
         switch self {
         case .http: "http"
         case .intercepted: "intercepted"
+        case .parent: "parent"
         case .tunnel: "tunnel"
         }
     }

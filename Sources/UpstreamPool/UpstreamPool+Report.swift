@@ -12,6 +12,23 @@ extension UpstreamPool {
         table.placeHash(address, table[connections[id.id].origin].port)
     }
 
+    /// The same for any address or name, and port.
+    public func placeHash(address: Span<UInt8>, port: UInt16) -> UInt64 { table.placeHash(address, port) }
+
+    /// What a connection is for.
+    public func kind(of id: UpstreamID) -> OriginKind { table[connections[id.id].origin].kind }
+
+    /// Who waits for a connection to where this one leads, oldest first; at most `limit`.
+    public func waiters(for id: UpstreamID, limit: Int) -> [SlotID] {
+        var found: [SlotID] = []
+        var slot = table[connections[id.id].origin].waiters.first
+        while slot >= 0 && found.count < limit {
+            found.append(waiters[Int(slot)].id)
+            slot = waiterLinks.next(after: slot)
+        }
+        return found
+    }
+
     /// The same for where a connection leads.
     public func destinationHash(of id: UpstreamID) -> UInt64 { table[connections[id.id].origin].hash }
 

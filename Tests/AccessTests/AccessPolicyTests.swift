@@ -10,7 +10,12 @@ struct AccessCase: CustomTestStringConvertible, Sendable {
     var leads: String?
     var denial: AccessPolicy.Denial?
 
-    init(_ host: String, _ port: UInt16 = 443, to leads: String? = nil, denied denial: AccessPolicy.Denial? = nil) {
+    init(
+        _ host: String,
+        _ port: UInt16 = 443,
+        to leads: String? = nil,
+        denied denial: AccessPolicy.Denial? = nil
+    ) {
         self.host = host
         self.port = port
         self.leads = leads
@@ -54,15 +59,21 @@ struct AccessPolicyTests {
     @Test(
         "deny goes before allow, and allow before presets",
         arguments: [
-            AccessCase("good.test", to: "198.18.0.1", denied: .address), AccessCase("good.test", to: "9.9.9.9"),
+            AccessCase("good.test", to: "198.18.0.1", denied: .address),
+            AccessCase("good.test", to: "9.9.9.9"),
             AccessCase("sub.good.test", to: "9.9.9.9"), AccessCase("bad.good.test", denied: .host),
-            AccessCase("BAD.good.test.", denied: .host), AccessCase("other.test", to: "9.9.9.9", denied: .address),
-            AccessCase("other.test", to: "10.1.2.3"), AccessCase("other.test", to: "10.1.9.9", denied: .address),
-            AccessCase("10.1.2.3"), AccessCase("10.1.9.9", denied: .address), AccessCase("10.2.0.1", denied: .address),
-            AccessCase("9.9.9.9", denied: .address), AccessCase("good.test", to: "10.1.9.9", denied: .address),
+            AccessCase("BAD.good.test.", denied: .host),
+            AccessCase("other.test", to: "9.9.9.9", denied: .address),
+            AccessCase("other.test", to: "10.1.2.3"),
+            AccessCase("other.test", to: "10.1.9.9", denied: .address),
+            AccessCase("10.1.2.3"), AccessCase("10.1.9.9", denied: .address),
+            AccessCase("10.2.0.1", denied: .address),
+            AccessCase("9.9.9.9", denied: .address),
+            AccessCase("good.test", to: "10.1.9.9", denied: .address),
             AccessCase("good.test", 25, denied: .port), AccessCase("10.1.2.3", 25, denied: .port),
             AccessCase("[::ffff:10.1.2.3]"), AccessCase("[::ffff:10.1.9.9]", denied: .address),
-            AccessCase("good%2etest", denied: .host), AccessCase("2130706433", denied: .host), AccessCase("0x7f000001", denied: .host),
+            AccessCase("good%2etest", denied: .host), AccessCase("2130706433", denied: .host),
+            AccessCase("0x7f000001", denied: .host),
         ]
     )
     func precedence(row: AccessCase) throws {
@@ -105,7 +116,8 @@ struct AccessPolicyTests {
         "what is not of the Internet, however it is wrapped",
         arguments: [
             "0.0.0.0", "10.255.255.255", "100.64.0.1", "100.127.255.255", "127.0.0.1", "127.255.0.1",
-            "169.254.1.1", "172.16.0.1", "172.31.255.255", "192.0.0.1", "192.0.2.1", "192.168.1.1", "198.18.0.1",
+            "169.254.1.1", "172.16.0.1", "172.31.255.255", "192.0.0.1", "192.0.2.1", "192.168.1.1",
+            "198.18.0.1",
             "198.19.255.255", "198.51.100.1", "203.0.113.1", "224.0.0.1", "239.255.255.255", "240.0.0.1",
             "255.255.255.255", "::", "::1", "fe80::1", "febf::1", "fc00::1", "fdff::1", "fec0::1", "ff02::1",
             "100::1", "2001:db8::1", "3fff::1", "64:ff9b:1::1", "2001:2::1", "5f00::1",
@@ -122,9 +134,12 @@ struct AccessPolicyTests {
     @Test(
         "what is of the Internet",
         arguments: [
-            "1.1.1.1", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "172.15.255.255", "172.32.0.0",
-            "192.0.1.1", "198.17.255.255", "198.20.0.0", "223.255.255.255", "2606:4700::1111", "2001:4860::8888",
-            "64:ff9b::9.9.9.9", "2002:909:909::1", "::ffff:9.9.9.9", "2001:0:909:909:0:0:f6f6:f6f6", "fbff::1",
+            "1.1.1.1", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "172.15.255.255",
+            "172.32.0.0",
+            "192.0.1.1", "198.17.255.255", "198.20.0.0", "223.255.255.255", "2606:4700::1111",
+            "2001:4860::8888",
+            "64:ff9b::9.9.9.9", "2002:909:909::1", "::ffff:9.9.9.9", "2001:0:909:909:0:0:f6f6:f6f6",
+            "fbff::1",
         ]
     )
     func isPublic(text: String) throws {
@@ -136,8 +151,10 @@ struct AccessPolicyTests {
         "the clouds' metadata services, however they are wrapped",
         arguments: [
             "169.254.169.254", "169.254.170.2", "169.254.170.23", "169.254.42.42", "169.254.0.23",
-            "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254",
-            "fd00:42::42", "fe80::a9fe:a9fe", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1",
+            "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd00:ec2::23",
+            "fd20:ce::254",
+            "fd00:42::42", "fe80::a9fe:a9fe", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe",
+            "2002:a9fe:a9fe::1",
         ]
     )
     func metadata(text: String) throws {

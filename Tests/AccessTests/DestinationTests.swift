@@ -8,7 +8,8 @@ struct DestinationTests {
         "items are read and written",
         arguments: [
             ("any", "any"), ("*", "any"), ("any:25", "any:25"), ("example.org", "example.org"),
-            ("Example.ORG.", "example.org"), (".example.org", ".example.org"), ("*.example.org", ".example.org"),
+            ("Example.ORG.", "example.org"), (".example.org", ".example.org"),
+            ("*.example.org", ".example.org"),
             ("example.org:8443", "example.org:8443"), ("localhost", "localhost"), ("192.0.2.1", "192.0.2.1"),
             ("192.0.2.1:80", "192.0.2.1:80"), ("10.0.0.0/8", "10.0.0.0/8"), ("2001:db8::1", "2001:db8::1"),
             ("[2001:db8::1]", "2001:db8::1"), ("[2001:db8::1]:443", "[2001:db8::1]:443"),
@@ -24,10 +25,13 @@ struct DestinationTests {
     @Test(
         "what is no item is refused, with what would be right",
         arguments: [
-            ("", "write example.org"), ("http://example.org/", "write the host"), ("a b", "write example.org"),
-            ("example..org", "write example.org"), ("example.org:", "no port from 1"), ("a:0", "no port from 1"),
+            ("", "write example.org"), ("http://example.org/", "write the host"),
+            ("a b", "write example.org"),
+            ("example..org", "write example.org"), ("example.org:", "no port from 1"),
+            ("a:0", "no port from 1"),
             ("a:65536", "no port from 1"), ("a:+1", "no port from 1"), ("10.1.2.3/8", "write 10.0.0.0/8"),
-            ("300.1.1.1", "write example.org"), ("::ffff:10.0.0.1", "write it as IPv4"), ("0x7f.0x1", "write"),
+            ("300.1.1.1", "write example.org"), ("::ffff:10.0.0.1", "write it as IPv4"),
+            ("0x7f.0x1", "write"),
             ("ex*mple.org", "write example.org"), ("10.0.0.0/8:80", "from 0 to 32"),
         ]
     )

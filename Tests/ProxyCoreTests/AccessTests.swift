@@ -40,7 +40,10 @@ struct AccessTests {
         }
     }
 
-    @Test("a literal is judged at once, in any spelling", arguments: ["10.1.2.3", "[::ffff:10.1.2.3]", "[::1]"])
+    @Test(
+        "a literal is judged at once, in any spelling",
+        arguments: ["10.1.2.3", "[::ffff:10.1.2.3]", "[::1]"]
+    )
     func literal(host: String) throws {
         let policy = try AccessTests.policy(isPrivateDenied: true)
         try withProxy({ $0.access = policy }) { shell in
@@ -79,7 +82,10 @@ struct AccessTests {
         let policy = try AccessTests.policy(deny: "bad.test", isPrivateDenied: true)
         let outside = OriginalDestination(host: "9.9.9.9", port: 80)
         try withProxy({ $0.access = policy }) { shell in
-            let client = try shell.interceptedClient("GET / HTTP/1.1\r\nHost: bad.test:80\r\n\r\n", to: outside)
+            let client = try shell.interceptedClient(
+                "GET / HTTP/1.1\r\nHost: bad.test:80\r\n\r\n",
+                to: outside
+            )
             #expect(client.take().hasPrefix("HTTP/1.1 403 "))
             let inside = OriginalDestination(host: "10.0.0.1", port: 80)
             let other = try shell.interceptedClient("GET / HTTP/1.1\r\nHost: good.test\r\n\r\n", to: inside)

@@ -14,9 +14,9 @@ struct StyleTests {
         "ClientPolicy": ["Basics"],
         "Dialling": ["Basics"],
         "Redirection": ["Dialling"],
-        "Access": ["Dialling"],
+        "Access": ["Basics", "Dialling"],
         "ProxyCore": ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy", "Dialling", "Access"],
-        "Telemetry": ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy", "ProxyCore"],
+        "Telemetry": ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy", "Access", "ProxyCore"],
         "Survey": ["Basics", "Dialling", "ClientPolicy", "Telemetry"],
     ]
 

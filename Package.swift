@@ -53,24 +53,36 @@ let package = Package(
         pureTarget("ClientPolicy", ["Basics"]),
         pureTarget("Dialling", ["Basics"]),
         pureTarget("Redirection", ["Dialling"]),
-        pureTarget("ProxyCore", ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy"]),
-        pureTarget("Telemetry", ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy", "ProxyCore"]),
+        pureTarget("Access", ["Basics", "Dialling"]),
+        pureTarget(
+            "ProxyCore",
+            ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy", "Dialling", "Access"]
+        ),
+        pureTarget(
+            "Telemetry",
+            ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy", "Access", "ProxyCore"]
+        ),
         pureTarget("Survey", ["Basics", "Dialling", "ClientPolicy", "Telemetry"]),
         .systemLibrary(name: "CLibevent", pkgConfig: "libevent_core", providers: [.apt(["libevent-dev"])]),
         .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
         .systemLibrary(name: "CAres", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
-        .target(name: "Settings", dependencies: ["Basics", "CYAML"], swiftSettings: common + counted),
+        .target(
+            name: "Settings",
+            dependencies: ["Basics", "Dialling", "Access", "CYAML"],
+            swiftSettings: common + counted
+        ),
         .target(
             name: "Reactor",
-            dependencies: ["Basics", "Dialling", "CLibevent", "CAres", "CLinux"],
+            dependencies: ["Basics", "Dialling", "CLibevent", "CAres", "CLinux", "CCrypt"],
             swiftSettings: common
         ),
         .target(
             name: "ProxyServer",
             dependencies: [
-                "Basics", "HTTPWire", "UpstreamPool", "ClientPolicy", "Dialling", "ProxyCore", "Telemetry",
-                "Settings", "Reactor",
+                "Basics", "HTTPWire", "UpstreamPool", "ClientPolicy", "Dialling", "Access", "ProxyCore",
+                "Telemetry", "Settings", "Reactor",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: common
@@ -90,7 +102,7 @@ let package = Package(
         ),
         .target(
             name: "ProxySimulation",
-            dependencies: ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy", "ProxyCore"],
+            dependencies: ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy", "Access", "ProxyCore"],
             swiftSettings: common
         ),
         .executableTarget(
@@ -108,7 +120,11 @@ let package = Package(
         tests("UpstreamPoolTests", ["UpstreamPool", "Basics"]),
         tests("ClientPolicyTests", ["ClientPolicy", "Basics"]),
         tests("DiallingTests", ["Dialling", "Basics"]),
-        tests("ProxyCoreTests", ["ProxyCore", "UpstreamPool", "ClientPolicy", "HTTPWire", "Basics"]),
+        tests("AccessTests", ["Access", "Dialling"]),
+        tests(
+            "ProxyCoreTests",
+            ["ProxyCore", "UpstreamPool", "ClientPolicy", "HTTPWire", "Dialling", "Access", "Basics"]
+        ),
         tests("TelemetryTests", ["Telemetry", "ProxyCore", "UpstreamPool", "ClientPolicy", "Basics"]),
         tests("SettingsTests", ["Settings", "Basics"]),
         tests("ReactorTests", ["Reactor", "Dialling", "Basics", "CLinux"]),

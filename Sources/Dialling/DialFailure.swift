@@ -20,6 +20,8 @@ public enum DialFailure: Error, Hashable, Sendable {
     case sourceUnavailable
     /// No descriptor or kernel memory is free (EMFILE, ENFILE, ENOBUFS, ENOMEM): back off likewise.
     case descriptorsExhausted
+    /// No address that was found may be dialled.
+    case prohibited
     /// Any other error of connect(2) or socket(2), as its errno.
     case other(errno: Int32)
 
@@ -41,6 +43,7 @@ public enum DialFailure: Error, Hashable, Sendable {
         case .portsExhausted: "no source port is free for this upstream"
         case .sourceUnavailable: "no configured source address belongs to this host"
         case .descriptorsExhausted: "no descriptor or kernel memory is free for a connection"
+        case .prohibited: "no address of the upstream may be dialled"
         case .other(let errno): "connecting to the upstream failed (errno \(errno))"
         }
     }
@@ -52,6 +55,7 @@ public enum DialFailure: Error, Hashable, Sendable {
     /// the family that this host does not have), and that more than silence.
     private var weight: Int {
         switch self {
+        case .prohibited: 11
         case .descriptorsExhausted: 10
         case .portsExhausted: 9
         case .sourceUnavailable: 8

@@ -43,6 +43,7 @@ final class EngineModel {
         case inspect(UpstreamID)
         case inspectUnread(SlotID)
         case inquire(SlotID)
+        case authenticate(SlotID, Int)
         case connected(UpstreamID)
     }
 
@@ -109,6 +110,9 @@ final class EngineModel {
             let unread = engine.suspects(of: owner, limit: 128).filter { $0.slot % 3 == 2 }
             let clients = [nil, 1, 40][Int(owner.slot % 3)]
             call { $0.inquired(into: owner, clients: clients, unread: unread, now: now) }
+        case .authenticate(let id, let count):
+            let verdict: LogInVerdict = [.granted, .refused, .busy][count % 3]
+            call { $0.authenticated(id, verdict, now: now) }
         case .connected(let id): dialSucceeded(id)
         }
     }
@@ -154,6 +158,7 @@ final class EngineModel {
         case .inspectUnread(let id):
             on(.client(id), "inspectUnread") { _ in followUps.append(.inspectUnread(id)) }
         case .inquire(let owner): followUps.append(.inquire(owner))
+        case .authenticate(let id, _, let count): followUps.append(.authenticate(id, count))
         case .verdict(let index):
             if !engine.verdicts.indices.contains(index) { violate("a verdict that nobody gave") }
         case .send(let id, let offset, let count):

@@ -27,6 +27,9 @@ public enum Action: Equatable, Sendable {
     /// Find out how many processes this owner of client connections has, and which of `suspects(of:)` are
     /// unread; answer with `inquired`.
     case inquire(SlotID)
+    /// Look whether user and password, which lie in the engine's `outbox` with a colon between them, are right;
+    /// answer with `authenticated`.
+    case authenticate(SlotID, offset: Int, count: Int)
     /// Send bytes of the engine's `outbox`.
     case send(ConnectionID, offset: Int, count: Int)
     /// Send bytes of the span that came with the event.

@@ -22,8 +22,27 @@ struct AnswerKind {
 
     init(_ cause: Cause, _ error: WireError?) {
         switch cause {
-        case .badRequest, .notAbsolute, .schemeUnsupported, .loopDetected, .clientTimeout, .denied:
+        case .badRequest, .notAbsolute, .schemeUnsupported, .loopDetected, .clientTimeout:
             self.init(ofRequest: cause, error)
+        case .unauthenticated:
+            self.init(407, "http_request_denied", "this proxy wants a user and a password that it knows")
+        case .logInsBusy:
+            self.init(503, "connection_limit_reached", "too many passwords are being looked at", "try again")
+        case .parentRefused:
+            self.init(
+                502,
+                "destination_unavailable",
+                "the parent proxy refused the tunnel",
+                "look at its log"
+            )
+        case .parentUnauthorized:
+            self.init(
+                502,
+                "proxy_configuration_error",
+                "the parent proxy does not accept weir's credentials",
+                "upstream.proxy"
+            )
+        case .denied, .clientDenied, .hostDenied, .addressDenied: self.init(ofDenial: cause)
         case .nameNotFound, .nameTimeout, .nameError, .connectRefused, .connectUnreachable, .connectTimeout,
             .connectFailed:
             self.init(ofDial: cause)
@@ -34,6 +53,19 @@ struct AnswerKind {
         case .stopped: self.init(503, "proxy_internal_error", "the proxy is stopping", "try again")
         case .completed, .clientGone, .tunnelQuiet, .tunnelLeaked, .tooManyStalled, .halfClosed:
             self.init(500, "proxy_internal_error", "the exchange ended without a response")
+        }
+    }
+
+    /// Passes on the status with which the parent proxy refused a tunnel, where it says something to the client:
+    /// it is no redirection, and asks for no credentials, which would be another's.
+    mutating func refused(with received: UInt16) {
+        reason += " with \(received)"
+        guard (400...599).contains(received), received != 401, received != 407 else { return }
+        status = received
+        switch received {
+        case 504: token = "connection_timeout"
+        case 500...: break
+        default: token = "http_request_denied"
         }
     }
 
@@ -64,13 +96,6 @@ struct AnswerKind {
                 "look at the proxies and redirections named in Via"
             )
         case .clientTimeout: self.init(408, "http_request_error", "the request did not arrive in time")
-        case .denied:
-            self.init(
-                403,
-                "http_request_denied",
-                "CONNECT to this port is not allowed",
-                "tunnel.allowed_ports"
-            )
         default:
             let status = error?.status ?? 400
             let reason = error?.reason ?? "the request is malformed"
@@ -82,6 +107,30 @@ struct AnswerKind {
                 detail: error?.reason
             )
         }
+    }
+
+    /// The settings do not allow it.
+    private init(ofDenial cause: Cause) {
+        let (token, reason, hint) =
+            switch cause {
+            case .clientDenied:
+                (
+                    "http_request_denied", "this client may not use the proxy",
+                    "access.allow_clients, access.deny_clients"
+                )
+            case .hostDenied: ("http_request_denied", "this host is not allowed", "access.allow, access.deny")
+            case .addressDenied:
+                (
+                    "destination_ip_prohibited", "the destination's address is not allowed",
+                    "access.allow, access.deny, access.deny_private, access.deny_metadata"
+                )
+            default:
+                (
+                    "http_request_denied", "this port is not allowed",
+                    "tunnel.allowed_ports, access.allowed_ports, access.deny"
+                )
+            }
+        self.init(403, token, reason, hint)
     }
 
     /// No connection to the destination.

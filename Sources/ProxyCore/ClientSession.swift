@@ -56,6 +56,10 @@ struct ClientSession {
     var askedClose = false
     /// Whether the client knows of the proxy, and what is known of it if it does not.
     var interception = InterceptionStage.none
+    /// The client may not use the proxy: every request is answered with that.
+    var isDenied = false
+    /// What is known of the user and password of the present request.
+    var logIn = LogInState.none
     /// Bytes that are to go before all others lie with the shell, which was asked for them.
     var awaitsOffer = false
     /// What lies idle is to be ended, unless the kernel says that it is unread; or what was unread is to be cut,
@@ -92,6 +96,8 @@ struct Exchange {
     var isRetried = false
     /// CONNECT: the upstream connection becomes a tunnel once it stands.
     var isConnect = false
+    /// It leads through the parent proxy.
+    var isThroughParent = false
     /// Counted in `tunnels`.
     var isCountedAsTunnel = false
     /// The client waits for 100 before it sends its content.
@@ -119,6 +125,8 @@ struct Exchange {
     var offer: Int32 = -1
     /// First bytes of an intercepted tunnel that does not stand yet, in the head store; -1: none.
     var opening: Int32 = -1
+    /// What Via says of a CONNECT that goes through the parent proxy, in the head store; -1: nothing.
+    var via: Int32 = -1
     /// Where the destination's host stands in the head buffer.
     var hostOffset: UInt32 = 0
     var hostCount: UInt32 = 0
@@ -169,6 +177,8 @@ struct UpstreamLink {
     var isStalled = false
     /// How far the end of an unfinished response head was searched.
     var scanned: UInt32 = 0
+    /// It stands, but the parent proxy has not opened the tunnel through it yet.
+    var isOpening = false
     /// The origin keeps the connection after this response.
     var isPersistent = false
     /// How long the origin said it keeps the connection idle (`Keep-Alive: timeout=`), less a margin.

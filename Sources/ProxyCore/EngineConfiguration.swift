@@ -1,3 +1,4 @@
+public import Access
 public import Basics
 public import ClientPolicy
 public import HTTPWire
@@ -34,6 +35,14 @@ public struct EngineConfiguration: Sendable {
     /// Fewest bytes of content that a request must bring within `writeTimeout`, so that a trickle does not
     /// hold a connection for ever.
     public var minProgress = 256
+
+    /// Who may use the proxy, and for what.
+    public var access = AccessPolicy()
+
+    /// Whether clients that know of the proxy are asked for a user and a password.
+    public var authenticates = false
+    /// Another proxy through which weir goes; nil for none.
+    public var parent: ParentProxy?
 
     /// Ports that CONNECT may name; empty means any.
     public var allowedTunnelPorts: [UInt16] = []

@@ -17,6 +17,16 @@ public enum Cause: UInt8, BitwiseCopyable, Sendable, CaseIterable {
     case clientTimeout
     /// The request asks for something that is not allowed here.
     case denied
+    /// The client may not use the proxy.
+    case clientDenied
+    /// The destination's name is not allowed.
+    case hostDenied
+    /// No address of the destination is allowed.
+    case addressDenied
+    /// No user and password came, or the wrong ones.
+    case unauthenticated
+    /// Too many passwords are being looked at.
+    case logInsBusy
     /// No name, or no answer of the name servers.
     case nameNotFound
     case nameTimeout
@@ -45,6 +55,10 @@ public enum Cause: UInt8, BitwiseCopyable, Sendable, CaseIterable {
     case upstreamTimeout
     /// The response broke a rule of the protocol or a limit.
     case badResponse
+    /// The parent proxy would not open a tunnel.
+    case parentRefused
+    /// The parent proxy wants to know who weir is, or does not believe it.
+    case parentUnauthorized
     /// A tunnel was quiet for `tunnel.idle_timeout`, or longest when there were too many.
     case tunnelQuiet
     /// The same, where the tunnel's owner leaks: one exchange, then quiet for good.
@@ -55,6 +69,13 @@ public enum Cause: UInt8, BitwiseCopyable, Sendable, CaseIterable {
     case halfClosed
     /// The process stopped before the end.
     case stopped
+}
+
+extension Cause {
+    /// The settings do not allow it.
+    var isDenial: Bool {
+        self == .denied || self == .clientDenied || self == .hostDenied || self == .addressDenied
+    }
 }
 
 /// How far an exchange or tunnel had come.

@@ -1,3 +1,4 @@
+import Access
 import Basics
 import HTTPWire
 import UpstreamPool
@@ -10,11 +11,20 @@ extension ProxyEngine {
     /// - Parameter error: What is wrong with the request or the response, where that is the cause.
     mutating func answer(_ id: SlotID, _ cause: Cause, _ error: WireError? = nil) {
         if clients[id].interception == .tunnel { return refuseRelay(id, cause) }
+        if cause == .clientDenied { clients[id].isPersistent = false }
         noteLimit(error, isResponse: cause == .badResponse)
-        let kind = AnswerKind(cause, error)
+        var kind = AnswerKind(cause, error)
+        if cause == .parentRefused { kind.refused(with: parentStatus) }
         abandonUpstream(id)
         let isJSON = prefersJSON(id)
-        let destination = destinationText(of: id)
+        var destination = destinationText(of: id)
+        var nextHop = destination
+        if clients[id].exchange.isThroughParent, !destination.isEmpty, let parent = configuration.parent {
+            destination.append(" through ")
+            destination.append(parent.text)
+            nextHop = ByteBuffer()
+            nextHop.append(parent.text)
+        }
         let proxy = configuration.name
         let content =
             isJSON
@@ -25,10 +35,17 @@ extension ProxyEngine {
         appendOwnHead(id, kind.status, kind.token)
         if let detail = kind.detail { appendParameter("details", detail) }
         // RFC 9209 §2.1.2: whom weir chose to speak to, which it has not when the request was refused.
-        if !destination.isEmpty && cause != .denied {
+        if !nextHop.isEmpty && !cause.isDenial {
             outbox.append("; next-hop=\"")
-            outbox.append(destination.span)
+            outbox.append(nextHop.span)
             outbox.append("\"")
+        }
+        if cause == .parentRefused || cause == .parentUnauthorized {
+            outbox.append("; received-status=")
+            outbox.append(decimal: UInt64(cause == .parentRefused ? parentStatus : 407))
+        }
+        if cause == .unauthenticated {
+            outbox.append("\r\nProxy-Authenticate: Basic realm=\"weir\", charset=\"UTF-8\"")
         }
         if kind.status == 503 { outbox.append("\r\nRetry-After: 1") }
         appendContent(id, isJSON ? "application/json" : "text/plain; charset=utf-8", content)

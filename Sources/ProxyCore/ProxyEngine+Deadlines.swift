@@ -212,6 +212,7 @@ extension ProxyEngine {
     mutating func upstreamDeadlinePassed(_ upstream: UpstreamID, _ lane: UpstreamLane) {
         switch lane {
         case .dial:
+            if links[upstream.id.index].isOpening { return failOpening(upstream, .connectTimeout) }
             actions.append(.cancelDial(upstream))
             failDial(upstream, .connectTimeout)
         case .acknowledge:

@@ -43,6 +43,7 @@ extension ProxyEngine {
             )
             actions.append(.record(index: records.count - 1))
         }
+        clients[id].logIn = .none
         giveHeadsBack(id, exchange)
         if exchange.isCountedAsTunnel { tunnels -= 1 }
         destinations.leave(id)
@@ -57,12 +58,14 @@ extension ProxyEngine {
         if exchange.responseNominations >= 0 { heads.give(exchange.responseNominations) }
         if exchange.offer >= 0 { heads.give(exchange.offer) }
         if exchange.opening >= 0 { heads.give(exchange.opening) }
+        if exchange.via >= 0 { heads.give(exchange.via) }
         clients[id].exchange.head = -1
         clients[id].exchange.text = -1
         clients[id].exchange.requestNominations = -1
         clients[id].exchange.responseNominations = -1
         clients[id].exchange.offer = -1
         clients[id].exchange.opening = -1
+        clients[id].exchange.via = -1
     }
 
     /// How far the exchange has come.

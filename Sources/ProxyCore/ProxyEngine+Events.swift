@@ -6,10 +6,17 @@ public import UpstreamPool
 // What the shell may tell the engine. Each call replaces `actions`, `records` and `outbox`.
 extension ProxyEngine {
     /// A client connection was accepted. Nil if there is no room (see `canAccept`): close it.
-    public mutating func accepted(owner: OwnerKey, now: MonotonicTime) -> ConnectionID? {
+    ///
+    /// - Parameter isDenied: Whether it may not use the proxy; it is told so when it asks for something.
+    public mutating func accepted(
+        owner: OwnerKey,
+        isDenied: Bool = false,
+        now: MonotonicTime
+    ) -> ConnectionID? {
         begin(now)
         if isClosed || !makeRoomForClient() { return nil }
         let id = clients.insert(ClientSession())
+        clients[id].isDenied = isDenied
         guard policy.admit(id, owner: owner, now: now) == .admitted else {
             preconditionFailure("room was made, and is gone")
         }
@@ -112,11 +119,20 @@ extension ProxyEngine {
             statistics.staleEvents += 1
             return
         }
+        if parentDials[id.id.slot] != nil {
+            parentReached(id, at: address)
+        } else {
+            let place = address.map { pool.placeHash(of: id, address: $0.utf8.span) }
+            dialEnded(id, at: place)
+        }
+        applyVerdicts()
+    }
+
+    /// The connection stands, all the way.
+    mutating func dialEnded(_ id: UpstreamID, at place: UInt64?) {
         upstreamDeadlines.disarm(id.id.slot)
-        let place = address.map { pool.placeHash(of: id, address: $0.utf8.span) }
         pool.connected(id, at: place, now: now)
         applyPoolEffects()
-        applyVerdicts()
     }
 
     /// A dial ended without a connection.

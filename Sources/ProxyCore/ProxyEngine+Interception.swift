@@ -1,3 +1,4 @@
+import Access
 public import Basics
 public import ClientPolicy
 import HTTPWire
@@ -15,9 +16,10 @@ extension ProxyEngine {
     public mutating func intercepted(
         owner: OwnerKey,
         destination: OriginalDestination,
+        isDenied: Bool = false,
         now: MonotonicTime
     ) -> ConnectionID? {
-        guard let id = accepted(owner: owner, now: now)?.id else { return nil }
+        guard let id = accepted(owner: owner, isDenied: isDenied, now: now)?.id else { return nil }
         clients[id].interception = .silent
         while originals.count <= id.index { originals.append(OriginalDestination(host: "", port: 0)) }
         originals[id.index] = destination
@@ -155,7 +157,9 @@ extension ProxyEngine {
         if name.isEmpty { heads[head].append(original.host) } else { heads[head].append(name.span) }
         clients[id].exchange.head = head
         clients[id].exchange.hostCount = UInt32(heads[head].count)
-        if countTunnel(id) {
+        if let denial = denial(of: id) {
+            refuseRelay(id, denial)
+        } else if countTunnel(id) {
             joinTunnel(id)
             seekUpstream(id)
         } else {
@@ -235,12 +239,16 @@ extension ProxyEngine {
     /// share one, and no Host leads anywhere else.
     mutating func acquireOriginal(_ id: SlotID) -> Acquisition {
         let original = originals[id.index]
+        let isThroughParent = configuration.parent?.leads(to: original.host, original.port) ?? false
+        clients[id].exchange.isThroughParent = isThroughParent
+        let place = isThroughParent ? parentPlace : nil
         let exchange = clients[id].exchange
         if exchange.isConnect {
             return pool.acquire(
                 .tunnel,
                 host: original.host.utf8.span,
                 port: original.port,
+                at: place,
                 for: id,
                 need: exchange.need,
                 now: now
@@ -257,6 +265,7 @@ extension ProxyEngine {
             host: original.host.utf8.span,
             port: original.port,
             name: heads[exchange.head].span.extracting(name),
+            at: place,
             for: id,
             need: exchange.need,
             now: now

@@ -18,10 +18,14 @@ extension ProxyEngine {
     private mutating func acquire(_ id: SlotID) -> Acquisition {
         let exchange = clients[id].exchange
         let host = Int(exchange.hostOffset)..<Int(exchange.hostOffset + exchange.hostCount)
+        if exchange.isThroughParent && !exchange.isConnect, let parent = configuration.parent {
+            return acquireParent(id, parent, host: host)
+        }
         return pool.acquire(
             exchange.isConnect ? .tunnel : .http,
             host: heads[exchange.head].span.extracting(host),
             port: exchange.port,
+            at: exchange.isThroughParent ? parentPlace : nil,
             for: id,
             need: exchange.need,
             now: now
@@ -43,6 +47,7 @@ extension ProxyEngine {
                 while links.count <= slot { links.append(UpstreamLink()) }
                 links[slot] = UpstreamLink()
                 links[slot].id = upstream.id
+                if configuration.parent != nil { noteDial(upstream) }
                 armDial(upstream)
                 actions.append(.dial(upstream))
             case .granted(let waiter, let upstream, let isReused):
@@ -70,7 +75,7 @@ extension ProxyEngine {
         clientDeadlines.disarm(id.slot)
         clients[id].exchange.upstream = upstream
         // That of an intercepted one is known, and need not be what keeps it apart in the pool.
-        if clients[id].interception == .none {
+        if clients[id].interception == .none && pool.kind(of: upstream) != .parent {
             clients[id].destination = pool.destinationHash(of: upstream)
         }
         clients[id].exchange.isReused = isReused
@@ -132,6 +137,8 @@ extension ProxyEngine {
     /// than a full window or a missing response, and one deadline must not hide the other.
     mutating func armUpstream(_ upstream: UpstreamID) {
         let link = links[upstream.id.index]
+        // A dial has one deadline, for the parent proxy's part of it too.
+        if link.isOpening { return }
         var lane = UpstreamLane.response
         var deadline = link.responseDeadline
         if link.isStalled {
@@ -155,6 +162,7 @@ extension ProxyEngine {
     /// The dial is over without a connection.
     mutating func failDial(_ upstream: UpstreamID, _ cause: Cause) {
         upstreamDeadlines.disarm(upstream.id.slot)
+        parentDials[upstream.id.slot] = nil
         dialCause = cause
         let isPressure = cause == .portsExhausted || cause == .descriptorsExhausted
         if isPressure { pressureCause = cause }

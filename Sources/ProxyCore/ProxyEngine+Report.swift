@@ -61,7 +61,7 @@ extension ProxyEngine {
             let exchange = session.exchange
             for head in [
                 exchange.head, exchange.text, exchange.requestNominations, exchange.responseNominations,
-                exchange.offer, exchange.opening,
+                exchange.offer, exchange.opening, exchange.via,
             ] {
                 heldHeads += head >= 0 ? 1 : 0
             }

@@ -32,6 +32,7 @@ extension ProxyEngine {
                 waitForRestOfHead(id, scanned)
                 return 0
             }
+            if configuration.authenticates && !mayProceed(id, bytes) { return 0 }
             openExchange(id)
             keepText(id, bytes, head)
             do throws(WireError) {
@@ -130,6 +131,10 @@ extension ProxyEngine {
         if fields.present.contains(.via) && Via.names(configuration.pseudonym, in: bytes, fields) {
             return refuse(id, .loopDetected, bytes)
         }
+        if configuration.authenticates, isForProxy, let failure = logInFailure(id) {
+            clients[id].exchange.prefersJSON = FieldValue.acceptsOnlyJSON(bytes, fields)
+            return answer(id, failure)
+        }
         if head.method == .connect {
             return isForProxy ? startTunnel(id, bytes, target) : relayConnect(id, bytes, head)
         }
@@ -143,7 +148,9 @@ extension ProxyEngine {
             guard target.scheme == .http else { return refuse(id, .schemeUnsupported, bytes) }
         }
         noteExpectations(id, bytes, head, framing, options)
+        if isForProxy { noteRoute(id, bytes, target) }
         writeRequestHead(id, bytes, head, target, options, hops: hops)
+        if let denial = denial(of: id) { return answer(id, denial) }
         seekUpstream(id)
     }
 

@@ -7,6 +7,7 @@ import UpstreamPool
 extension ProxyEngine {
     mutating func upstreamBytes(_ upstream: UpstreamID, _ bytes: Span<UInt8>) -> Int {
         let slot = upstream.id.index
+        if links[slot].isOpening { return readOpening(upstream, bytes) }
         let id = links[slot].client
         guard id != .none else {
             // RFC 9112 §9.2: bytes without a request must not be taken for the next response.
@@ -88,6 +89,10 @@ extension ProxyEngine {
                 try passUpgrade(id, upstream, part, head)
             } else if head.status < 200 {
                 try passInterim(id, part, head)
+            } else if head.status == 407 && pool.kind(of: upstream) == .parent {
+                upstreamLost(upstream, .parentUnauthorized)
+                offset = bytes.count
+                return false
             } else {
                 try passFinal(id, upstream, part, head)
             }
@@ -283,6 +288,7 @@ extension ProxyEngine {
     /// The origin's FIN or failure.
     mutating func upstreamEnded(_ upstream: UpstreamID, isReset: Bool) {
         let slot = upstream.id.index
+        if links[slot].isOpening { return failOpening(upstream, .upstreamGone) }
         let id = links[slot].client
         guard id != .none else {
             statistics.idleClosedByUpstream += 1

@@ -15,8 +15,11 @@ extension ProxyEngine {
         heads[index].append(bytes.extracting(target.host.range))
         clients[id].exchange.head = index
         clients[id].exchange.hostCount = UInt32(target.host.count)
+        noteRoute(id, bytes, target)
         if !allowed.isEmpty && !allowed.contains(target.port) {
             answer(id, .denied)
+        } else if let denial = denial(of: id) {
+            answer(id, denial)
         } else if countTunnel(id) {
             joinTunnel(id)
             seekUpstream(id)

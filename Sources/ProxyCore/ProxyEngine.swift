@@ -1,3 +1,4 @@
+import Access
 public import Basics
 public import ClientPolicy
 import HTTPWire
@@ -45,6 +46,14 @@ public struct ProxyEngine: ~Copyable {
     var clientDeadlines = DeadlineQueues(lanes: ClientLane.allCases.count)
     var upstreamDeadlines = DeadlineQueues(lanes: UpstreamLane.allCases.count)
     var heads = HeadStore()
+    /// Users and passwords that were right a while ago.
+    var verified = VerifiedCredentials()
+    /// Dials through the parent proxy, by slot of the pool, until the parent has opened the tunnel.
+    var parentDials: [UInt32: ParentDial] = [:]
+    /// Where dials to the parent proxy lead, as far as is known.
+    var parentPlace: UInt64?
+    /// With what the parent proxy refused the tunnel that the pool is about to report.
+    var parentStatus: UInt16 = 502
     var fields = FieldTable(capacity: 128)
     /// Connections that we ended and whose peer has not answered, longest first.
     var ending = ListEnds()
@@ -68,6 +77,7 @@ public struct ProxyEngine: ~Copyable {
         pool = UpstreamPool(limits: configuration.pool, seed: seed)
         policy = ClientPolicy(limits: configuration.clients, seed: seed ^ 0x5555)
         actions.reserveCapacity(128)
+        parentPlace = placeOfParent()
     }
 
     /// The next instant at which `timePassed` has something to do.
@@ -96,7 +106,9 @@ public struct ProxyEngine: ~Copyable {
 
     /// Host, port and kind of what a `dial` action shall connect to.
     public func destination(of id: UpstreamID) -> (host: String, port: UInt16, kind: OriginKind) {
-        pool.destination(of: id)
+        let destination = pool.destination(of: id)
+        guard let dial = parentDials[id.id.slot] else { return destination }
+        return (dial.parent.host, dial.parent.port, destination.kind)
     }
 
     /// Whether the id names a connection that the engine still knows.
@@ -122,7 +134,10 @@ public struct ProxyEngine: ~Copyable {
     /// Puts other settings in force; existing deadlines are brought forward where they got shorter.
     public mutating func reconfigure(_ new: EngineConfiguration, now: MonotonicTime) {
         begin(now)
+        let isParentOther = new.parent != configuration.parent
         configuration = new
+        verified.removeAll()
+        if isParentOther { changeParent() }
         policy.limits = new.clients
         pool.setLimits(new.pool, now: now)
         for lane in ClientLane.allCases {

@@ -23,12 +23,7 @@ extension ProxyEngine {
 
         heads[index].append(bytes.extracting(head.methodName.range))
         heads[index].append(ASCII.space)
-        if target.form == .absolute && clients[id].interception != .none {
-            // It is meant for another proxy, which needs this form; an origin must take it (RFC 9112 §3.2.2).
-            heads[index].append(bytes.extracting(head.target.range))
-        } else {
-            appendPath(to: index, bytes, head, target)
-        }
+        appendTarget(id, to: index, bytes, head, target)
         heads[index].append(" HTTP/1.1\r\nHost: ")
         if clients[id].interception == .none {
             let authority = heads[index].count
@@ -44,6 +39,9 @@ extension ProxyEngine {
         fields.drop(.host)
         if hops != nil { fields.drop(.maxForwards) }
         HeadWriter.appendFields(bytes, fields, to: &heads[index])
+        if clients[id].exchange.isThroughParent, let parent = configuration.parent {
+            ProxyEngine.appendAuthorization(of: parent, to: &heads[index])
+        }
         if isChunked { heads[index].append("Transfer-Encoding: chunked\r\n") }
         if let hops {
             // RFC 9110 §7.6.2: one less than received.
@@ -62,6 +60,27 @@ extension ProxyEngine {
         heads[index].append(head.version == .http11 ? "Via: 1.1 " : "Via: 1.0 ")
         heads[index].append(configuration.pseudonym)
         heads[index].append("\r\n\r\n")
+    }
+
+    /// The target in the form that its recipient needs.
+    private mutating func appendTarget(
+        _ id: SlotID,
+        to index: Int32,
+        _ bytes: Span<UInt8>,
+        _ head: RequestHead,
+        _ target: RequestTarget
+    ) {
+        if target.form == .absolute && clients[id].interception != .none {
+            // It is meant for another proxy, which needs this form; an origin must take it (RFC 9112 §3.2.2).
+            heads[index].append(bytes.extracting(head.target.range))
+        } else if clients[id].exchange.isThroughParent {
+            heads[index].append("http://")
+            heads[index].append(bytes.extracting(target.authority.range))
+            // Without a path OPTIONS is left to whoever speaks to the origin.
+            if head.method != .options || !target.path.isEmpty { appendPath(to: index, bytes, head, target) }
+        } else {
+            appendPath(to: index, bytes, head, target)
+        }
     }
 
     private mutating func appendPath(

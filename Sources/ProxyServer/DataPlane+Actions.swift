@@ -104,7 +104,13 @@ extension DataPlane {
         case .dial(let id):
             let (host, port, _) = engine.destination(of: id)
             // The engine bounds the dial by `connect_timeout` and takes it back.
-            dialer.dial(token: ConnectionID.upstream(id).token, host: host, port: port, timeout: .unlimited)
+            dialer.dial(
+                token: ConnectionID.upstream(id).token,
+                host: host,
+                port: port,
+                timeout: .unlimited,
+                permits: engine.leadsToParent(id) ? nil : permission(toDial: host, port)
+            )
         case .cancelDial(let id):
             dialer.cancel(token: ConnectionID.upstream(id).token)
         case .check(let id):
@@ -116,6 +122,7 @@ extension DataPlane {
         case .inspectUnread(let id):
             followUps.append(.unreadInspected(id, unread: unread(at: id)))
         case .inquire(let owner): onSuspect(owner)
+        case .authenticate(let id, let offset, let count): authenticate(id, offset..<offset + count)
         case .verdict(let index): onVerdict(engine.verdicts[index])
         case .pauseReading(let id):
             guard let connection = find(id) else { return }

@@ -8,7 +8,12 @@ extension DataPlane {
     func intercepted(_ descriptor: Int32, _ peer: Endpoint, _ original: Endpoint) {
         let owner = identity.owner(of: peer, dialled: original)
         let destination = OriginalDestination(host: original.address.description, port: original.port)
-        let id = engine.intercepted(owner: owner, destination: destination, now: loop.now)
+        let id = engine.intercepted(
+            owner: owner,
+            destination: destination,
+            isDenied: isDenied(.network(peer)),
+            now: loop.now
+        )
         adopt(descriptor, .network(peer), id, original: original)
     }
 }

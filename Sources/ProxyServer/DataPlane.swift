@@ -17,6 +17,7 @@ final class DataPlane: ReadinessHandler {
         case checked(UpstreamID, isSilent: Bool)
         case inspected(UpstreamID, silence: Interval)
         case unreadInspected(SlotID, unread: Int?)
+        case authenticated(SlotID, LogInVerdict)
         /// Reading was resumed: offer what was left.
         case offer(ConnectionID)
     }
@@ -24,6 +25,7 @@ final class DataPlane: ReadinessHandler {
     let loop: EventLoop
     let dialer: Dialer
     let identity = ClientIdentity()
+    let authenticator: Authenticator
     var engine: ProxyEngine
     var block: ReceiveBlock
     /// The longest head that was ever allowed, which is what the block has room for.
@@ -66,11 +68,17 @@ final class DataPlane: ReadinessHandler {
     init(loop: EventLoop, dialer: Dialer, configuration: EngineConfiguration, seed: UInt64) {
         self.loop = loop
         self.dialer = dialer
+        authenticator = Authenticator(loop: loop)
         engine = ProxyEngine(configuration: configuration, seed: seed)
         block = DataPlane.makeBlock(configuration)
         largestHead = configuration.heads.headSize
         followUps.reserveCapacity(64)
         timer = LoopTimer(loop: loop) { [unowned self] in deadlinePassed() }
+        authenticator.onVerdict = { [unowned self] id, verdict in
+            engine.authenticated(id, verdict, now: loop.now)
+            perform()
+            settle()
+        }
         dialer.onFinished = { [unowned self] token, result in dialFinished(token, result) }
         readClock()
     }
@@ -88,8 +96,10 @@ final class DataPlane: ReadinessHandler {
             largestHead = configuration.heads.headSize
             block = DataPlane.makeBlock(configuration)
         }
+        let former = engine.configuration.access
         engine.reconfigure(configuration, now: loop.now)
         perform()
+        if configuration.access != former { judgeAnew() }
         settle()
     }
 
@@ -99,7 +109,8 @@ final class DataPlane: ReadinessHandler {
     func accepted(_ descriptor: Int32, _ peer: Peer) {
         let owner = identity.owner(of: peer, at: descriptor, now: loop.now)
         let localOwner = peer.endpoint == nil ? owner : nil
-        adopt(descriptor, peer, engine.accepted(owner: owner, now: loop.now), localOwner: localOwner)
+        let id = engine.accepted(owner: owner, isDenied: isDenied(peer), now: loop.now)
+        adopt(descriptor, peer, id, localOwner: localOwner)
     }
 
     /// Registers what the engine has accepted, and closes what it has not.
@@ -203,13 +214,19 @@ final class DataPlane: ReadinessHandler {
         let id = ConnectionID(token: token)
         switch result {
         case .success(let socket):
-            dialsSucceeded += 1
-            dialDurations.note(socket.dialDuration)
-            connectDurations.note(socket.connectDuration)
             guard engine.isAlive(id), find(id) == nil else {
                 Sockets.closeWithReset(socket.descriptor)
                 return
             }
+            // The settings may have changed since it was dialled.
+            if isProhibited(UpstreamID(id.id), socket.endpoint.address) {
+                Sockets.closeWithReset(socket.descriptor)
+                dialFailed(id, .prohibited)
+                return settle()
+            }
+            dialsSucceeded += 1
+            dialDurations.note(socket.dialDuration)
+            connectDurations.note(socket.connectDuration)
             let connection = Connection(
                 id: id,
                 loop: loop,
@@ -220,12 +237,15 @@ final class DataPlane: ReadinessHandler {
             let address = socket.endpoint.address.description
             engine.dialSucceeded(UpstreamID(id.id), at: address, now: loop.now)
             perform()
-        case .failure(let failure):
-            dialFailures[Int(failure.cause.rawValue)] += 1
-            engine.dialFailed(UpstreamID(id.id), failure.cause, now: loop.now)
-            perform()
+        case .failure(let failure): dialFailed(id, failure)
         }
         settle()
+    }
+
+    private func dialFailed(_ id: ConnectionID, _ failure: DialFailure) {
+        dialFailures[Int(failure.cause.rawValue)] += 1
+        engine.dialFailed(UpstreamID(id.id), failure.cause, now: loop.now)
+        perform()
     }
 
     /// Deadlines are handled in slices, so that thousands at once do not hold up the sockets.
@@ -276,13 +296,14 @@ final class DataPlane: ReadinessHandler {
         clients = []
         upstreams = []
         dialer.close()
+        authenticator.close()
     }
 
     // MARK: After each event
 
     /// The event's actions are done: tells the engine what they found out, until nothing is left, and sets
     /// the timer.
-    private func settle() {
+    func settle() {
         if !followUps.isEmpty { runFollowUps() }
         timer?.arm(at: engine.nextDeadline)
         onActivity?()
@@ -321,6 +342,8 @@ final class DataPlane: ReadinessHandler {
             case .checked(let id, let isSilent): engine.checked(id, isSilent: isSilent, now: loop.now)
             case .unreadInspected(let id, let unread):
                 engine.unreadInspected(id, unread: unread, now: loop.now)
+            case .authenticated(let id, let verdict):
+                engine.authenticated(id, verdict, now: loop.now)
             case .inspected(let id, let silence): engine.inspected(id, silentFor: silence, now: loop.now)
             case .offer(let id):
                 guard let connection = find(id), !connection.isPaused, !connection.unconsumed.isEmpty else {
@@ -333,41 +356,6 @@ final class DataPlane: ReadinessHandler {
             perform()
         }
         followUps.removeAll(keepingCapacity: true)
-    }
-
-    /// Bytes that the app at the far end of a client connection has not read.
-    func unread(at id: SlotID) -> Int? {
-        guard let connection = find(.client(id)) else { return nil }
-        return identity.unread(by: connection)
-    }
-
-    /// By what an owner's processes are found: the far ends of some of its connections.
-    func holders(of owner: SlotID, limit: Int) -> Holders {
-        var holders = Holders()
-        for id in engine.policy.connections(of: owner, limit: limit) {
-            guard let connection = find(.client(id)) else { continue }
-            identity.find(connection, &holders)
-        }
-        return holders
-    }
-
-    /// By what the processes are found that hold the connections which speak against an owner, and which of these
-    /// are unread. A few microseconds for each.
-    func evidence(against owner: SlotID) -> (holders: Holders, unread: [SlotID]) {
-        var holders = Holders()
-        var unread: [SlotID] = []
-        for id in engine.suspects(of: owner, limit: ClientPolicy.mostClients) {
-            guard let connection = find(.client(id)) else { continue }
-            if identity.find(connection, &holders) ?? 0 > 0 { unread.append(id) }
-        }
-        return (holders, unread)
-    }
-
-    /// What became known of a suspect. Not while actions are carried out.
-    func inquired(into owner: SlotID, clients: Int?, unread: [SlotID]) {
-        engine.inquired(into: owner, clients: clients, unread: unread, now: loop.now)
-        perform()
-        settle()
     }
 
     // MARK: Connections by id

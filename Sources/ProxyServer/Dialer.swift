@@ -52,6 +52,8 @@ public final class Dialer {
         var token: UInt64
         var port: UInt16
         var began: MonotonicTime
+        /// Which addresses may be dialled; nil for all.
+        var permits: ((Endpoint.Address) -> Bool)?
         /// Nil while the name is being looked up.
         var race: ConnectRace?
         /// By number of the attempt in the race; only those that are connecting.
@@ -120,11 +122,18 @@ public final class Dialer {
     ///   - token: what ``onFinished`` is told; not that of a dial whose end has not been told yet.
     ///   - host: a name or an address literal, with or without brackets.
     ///   - timeout: for everything, the name look-up included.
-    public func dial(token: UInt64, host: String, port: UInt16, timeout: Interval) {
+    ///   - permits: which addresses may be dialled; nil for all.
+    public func dial(
+        token: UInt64,
+        host: String,
+        port: UInt16,
+        timeout: Interval,
+        permits: ((Endpoint.Address) -> Bool)? = nil
+    ) {
         loop.assertOnThread()
         precondition(byToken[token] == nil, "dialled twice under one token")
         let now = loop.now
-        let id = dials.insert(Dial(token: token, port: port, began: now))
+        let id = dials.insert(Dial(token: token, port: port, began: now, permits: permits))
         byToken[token] = id
         limits.arm(id.slot, lane: 0, at: now + timeout)
         // Here and not in the cache, which cannot know the interfaces that a zone may name.
@@ -183,7 +192,9 @@ public final class Dialer {
     }
 
     private func race(_ id: SlotID, _ addresses: [Endpoint.Address], _ now: MonotonicTime) {
-        var race = ConnectRace(addresses)
+        let permitted = dials[id].permits.map { addresses.filter($0) } ?? addresses
+        if permitted.isEmpty && !addresses.isEmpty { return finish(id, .failure(.prohibited)) }
+        var race = ConnectRace(permitted)
         let action = race.start(now: now)
         dials[id].race = race
         carryOut(action, for: id)
@@ -295,6 +306,7 @@ public final class Dialer {
         // The slot map keeps a freed slot's value in place: let go of what it holds.
         dials[id].attempts = [:]
         dials[id].race = nil
+        dials[id].permits = nil
         dials.remove(id)
     }
 

@@ -1,3 +1,4 @@
+import Access
 import Basics
 import ClientPolicy
 import Dialling
@@ -30,6 +31,10 @@ extension EngineConfiguration {
         writeTimeout = settings.client.writeTimeout
         minProgress = settings.client.minProgress
         chunkExtensions = settings.limits.chunkExtensions
+        access = AccessPolicy(settings.access)
+        authenticates = settings.access.usersFile != nil
+        parent = settings.upstream.proxy
+        parent?.exempt = DestinationList(settings.upstream.noProxy)
         if case .only(let ports) = settings.tunnel.allowedPorts { allowedTunnelPorts = ports }
         tunnelIdleTimeout = settings.tunnel.idleTimeout
         halfCloseTimeout = settings.tunnel.halfCloseTimeout
@@ -42,6 +47,20 @@ extension EngineConfiguration {
         queueTimeout = settings.upstream.queueTimeout
         ackTimeout = settings.upstream.ackTimeout
         accessLog = settings.log.access
+    }
+}
+
+extension AccessPolicy {
+    init(_ access: Settings.Access) {
+        var rules = Rules()
+        rules.allowedClients = access.allowClients
+        rules.deniedClients = access.denyClients
+        rules.allowed = DestinationList(access.allow)
+        rules.denied = DestinationList(access.deny)
+        if case .only(let ports) = access.allowedPorts { rules.ports = ports }
+        rules.deniesPrivate = access.denyPrivate
+        rules.deniesMetadata = access.denyMetadata
+        self.init(rules)
     }
 }
 

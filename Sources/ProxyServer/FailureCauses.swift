@@ -14,6 +14,7 @@ extension DialFailure {
         case .timedOut: .connectTimeout
         case .portsExhausted: .portsExhausted
         case .descriptorsExhausted: .descriptorsExhausted
+        case .prohibited: .addressDenied
         case .sourceUnavailable, .other: .connectFailed
         }
     }

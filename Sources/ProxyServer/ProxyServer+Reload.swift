@@ -71,6 +71,7 @@ extension ProxyServer {
         loaded = new
         carryOut(plan, settings)
         dataPlane.dialer.reconfigure(Dialer.Options(settings, mark: mark))
+        dataPlane.authenticator.reconfigure(settings.access.users)
         dataPlane.reconfigure(EngineConfiguration(settings, pseudonym: pseudonym))
         log.info("settings reloaded", metadata: ["changes": "\(changes.count)"])
     }

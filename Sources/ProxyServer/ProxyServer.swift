@@ -104,6 +104,7 @@ public final class ProxyServer {
             configuration: EngineConfiguration(settings, pseudonym: pseudonym),
             seed: random.next()
         )
+        dataPlane.authenticator.reconfigure(settings.access.users)
         loop.handler = dataPlane
         listeners = ClientListeners(loop: loop)
         do {

@@ -15,10 +15,14 @@ final class OriginPeer {
     private var isClosing = false
     private var isTunnel = false
     private var tunnelSeen = 0
+    /// It is a parent proxy, until the tunnel to this place stands.
+    private var opens: String?
+    private var openingHead: [UInt8] = []
     /// Counts requests, so that an idle timer knows whether it is still wanted.
     private var requests = 0
 
-    init(world: World, number: Int, key: OriginKey, link: Link) {
+    init(world: World, number: Int, key: OriginKey, link: Link, opens: String? = nil) {
+        self.opens = opens
         self.world = world
         self.number = number
         self.key = key
@@ -26,16 +30,56 @@ final class OriginPeer {
         socket = PeerSocket(world: world, link: link, reads: plan.reads, writes: plan.writes)
         socket.onBytes = { [unowned self] in received($0) }
         socket.onEnd = { [unowned self] in ended(isReset: $0) }
-        if key.isTunnel {
-            isTunnel = true
-            exchange = world.plan.exchanges.first { $0.isConnect && $0.tunnelPort == Int(key.port) }
-            if let exchange { startTunnel(exchange) }
+        if opens == nil { begin() }
+    }
+
+    private func begin() {
+        guard key.isTunnel else { return }
+        isTunnel = true
+        exchange = world.plan.exchanges.first { $0.isConnect && $0.tunnelPort == Int(key.port) }
+        if let exchange { startTunnel(exchange) }
+    }
+
+    // MARK: As a parent proxy
+
+    private func readOpening(_ bytes: [UInt8], for place: String) {
+        openingHead += bytes
+        let end = Array("\r\n\r\n".utf8)
+        guard openingHead.suffix(4).elementsEqual(end) else {
+            // What follows the head may not come before the tunnel stands.
+            if openingHead.count > 1000 { world.violate(.pairing, "an endless CONNECT to \(place)") }
+            return
+        }
+        let head = String(decoding: openingHead, as: UTF8.self)
+        guard head.hasPrefix("CONNECT \(place) HTTP/1.1\r\nHost: \(place)\r\n") else {
+            return world.violate(.pairing, "the parent got \(head) for \(place)")
+        }
+        // As often as a dial fails without a parent, so does its part of one.
+        let fails = plan.dialFailureOdds > 0 && world.random.oneIn(plan.dialFailureOdds)
+        let isSilent = plan.dialSilenceOdds > 0 && world.random.oneIn(plan.dialSilenceOdds)
+        let way = fails ? world.random.below(4) : 4
+        if isSilent { return }
+        world.schedule(after: world.delay()) { [weak self] in self?.answerOpening(way) }
+    }
+
+    private func answerOpening(_ way: Int) {
+        if socket.isClosed { return }
+        switch way {
+        case 0: socket.send("HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy")
+        case 1: socket.finish()
+        case 2: socket.reset()
+        case 3: socket.send("SSH-2.0-nonsense\r\n\r\n\r\n")
+        default:
+            opens = nil
+            socket.send("HTTP/1.1 200 Connection established\r\n\r\n")
+            begin()
         }
     }
 
     // MARK: Requests
 
     private func received(_ bytes: [UInt8]) {
+        if let opens { return readOpening(bytes, for: opens) }
         if isTunnel { return tunnelBytes(bytes) }
         reader.feed(bytes)
         advance()

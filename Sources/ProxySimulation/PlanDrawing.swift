@@ -1,3 +1,4 @@
+import Access
 import Basics
 import ClientPolicy
 import HTTPWire
@@ -17,6 +18,8 @@ struct PlanDrawing {
         drawing.drawLeaks()
         drawing.random = RandomSource(seed: seed ^ 0x12C7)
         drawing.drawInterceptions()
+        drawing.random = RandomSource(seed: seed ^ 0x9A4E)
+        drawing.drawParent()
         return drawing.plan
     }
 
@@ -48,6 +51,20 @@ struct PlanDrawing {
             plan.reloadAt = instant(400)
             plan.reloaded = configuration()
         }
+    }
+
+    /// In a quarter of the worlds all that is no plain request goes through a parent proxy.
+    private mutating func drawParent() {
+        guard random.oneIn(4) else { return }
+        let exempt = DestinationList([DestinationPattern(.any, port: 80)])
+        let parent = ParentProxy(
+            host: "parent.test",
+            port: 3128,
+            authorization: pick("", "Basic eA=="),
+            exempt: exempt
+        )
+        plan.configuration.parent = parent
+        plan.reloaded.parent = pick(parent, nil)
     }
 
     /// In a third of the worlds without faults apps leak, and others beside them do not.

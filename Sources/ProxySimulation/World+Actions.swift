@@ -23,6 +23,7 @@ extension World {
             case .record(let index): note(engine.records[index])
             case .inspectUnread(let id): answerUnread(.client(id))
             case .inquire(let owner): answerInquiry(owner)
+            case .authenticate(let id, let offset, let count): answerLogIn(id, ownBytes(offset, count))
             case .verdict, .acknowledge: break
             }
         }
@@ -130,6 +131,14 @@ extension World {
         }
     }
 
+    /// Passwords are looked at elsewhere, which takes its time.
+    private func answerLogIn(_ id: SlotID, _ credentials: [UInt8]) {
+        let verdict: LogInVerdict = random.oneIn(8) ? .busy : credentials.last == 0x78 ? .granted : .refused
+        schedule(after: .milliseconds(random.below(100))) { [self] in
+            call("authenticated \(id) \(verdict)") { [now] in $0.authenticated(id, verdict, now: now) }
+        }
+    }
+
     private func answerInspection(_ id: UpstreamID) {
         onConnection(.upstream(id), "inspect") { connection in
             followUps.append { world in
@@ -146,7 +155,11 @@ extension World {
 
     private func dial(_ id: UpstreamID) {
         guard engine.isAlive(.upstream(id)) else { return violate(.obedience, "dial of a dead connection") }
-        let destination = engine.destination(of: id)
+        let destination = engine.pool.destination(of: id)
+        let opens = engine.leadsToParent(id) ? "\(destination.host):\(destination.port)" : nil
+        if let opens, engine.destination(of: id).host != "parent.test" {
+            return violate(.obedience, "a dial past the parent: \(opens)")
+        }
         let key = OriginKey(
             host: destination.host,
             port: destination.port,
@@ -175,7 +188,7 @@ extension World {
             .descriptorsExhausted, .connectFailed,
         ]
         let failure = fails ? causes[random.below(causes.count)] : nil
-        schedule(after: pause) { [self] in endDial(id, failure: failure, origin: number) }
+        schedule(after: pause) { [self] in endDial(id, failure: failure, origin: number, opens: opens) }
     }
 
     private func release(dial id: ConnectionID) {
@@ -185,7 +198,7 @@ extension World {
         upstreamCounts[key, default: 0] -= 1
     }
 
-    private func endDial(_ id: UpstreamID, failure: Cause?, origin number: Int = 0) {
+    private func endDial(_ id: UpstreamID, failure: Cause?, origin number: Int = 0, opens: String? = nil) {
         guard let key = dials[.upstream(id)] else { return }
         if let failure {
             release(dial: .upstream(id))
@@ -194,10 +207,12 @@ extension World {
         }
         dials[.upstream(id)] = nil
         let link = Link(world: self, capacity: plan.origins[number].capacity)
-        origins.append(OriginPeer(world: self, number: number, key: key, link: link))
+        origins.append(OriginPeer(world: self, number: number, key: key, link: link, opens: opens))
         adopt(ShellConnection(id: .upstream(id), link: link, key: key))
         // Two origins each share an address, and one knows two.
-        let address = "192.0.2.\(number / 2 + (number % 5 == 4 && random.oneIn(2) ? 7 : 0))"
+        let address =
+            opens != nil
+            ? "198.51.100.1" : "192.0.2.\(number / 2 + (number % 5 == 4 && random.oneIn(2) ? 7 : 0))"
         call("dialSucceeded \(id) \(key) \(address)") { [now] in $0.dialSucceeded(id, at: address, now: now) }
     }
 }

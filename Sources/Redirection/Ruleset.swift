@@ -1,4 +1,4 @@
-import Dialling
+public import Dialling
 
 /// The nftables rules that lead new TCP connections to weir.
 ///

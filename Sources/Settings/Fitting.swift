@@ -35,6 +35,7 @@ struct Fitting {
         fitCounts()
         fitDurations()
         fitAddresses()
+        refusePasswordsInTheClear()
     }
 
     // MARK: The host
@@ -168,6 +169,18 @@ struct Fitting {
             let problem = "listen and admin are both \(admin); give them different ports, or write admin: off"
             complaints.append(SettingComplaint(at: origins[culprit], key: culprit, problem))
         }
+    }
+
+    private mutating func refusePasswordsInTheClear() {
+        guard settings.access.usersFile != nil, !settings.access.basicAuthWithoutTLS,
+            refused.isDisjoint(with: ["listen", "access.basic_auth_without_tls"]),
+            let endpoint = settings.listen.lazy.compactMap(\.network).first(where: { !$0.address.isLoopback })
+        else { return }
+        let problem =
+            "passwords would come to \(endpoint) over the network in the clear; listen on loopback or a Unix socket,"
+            + " or write access.basic_auth_without_tls: on"
+        let key = "access.users_file"
+        complaints.append(SettingComplaint(at: origins[key], key: key, problem))
     }
 
     /// Who knows of the proxy says other things than who does not.

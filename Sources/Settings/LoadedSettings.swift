@@ -64,6 +64,11 @@ public struct LoadedSettings: Sendable, Equatable {
         var fitting = Fitting(settings: settings, origins: origins, facts: facts, refused: refused)
         fitting.fit()
         complaints += fitting.complaints
+        if let path = fitting.settings.access.usersFile {
+            let file = UsersFile.read(path, named: origins["access.users_file"])
+            fitting.settings.access.users = file.hashes
+            complaints += file.complaints
+        }
         guard complaints.isEmpty else { throw SettingsError(complaints: inOrder(complaints)) }
         return LoadedSettings(settings: fitting.settings, origins: fitting.origins)
     }

@@ -8,6 +8,11 @@ public struct NumericAddress: Sendable, Hashable, CustomStringConvertible {
     /// Whether the address is IPv6.
     public var isIPv6: Bool { bytes.count == 16 }
 
+    /// Whether it never leaves the host.
+    var isLoopback: Bool {
+        isIPv6 ? bytes.dropLast().allSatisfy { $0 == 0 } && bytes.last == 1 : bytes.first == 127
+    }
+
     /// Parses `192.0.2.1` or `2001:db8::1`, without brackets; nil for anything else, names and zones
     /// included.
     public init?(_ text: String) {

@@ -9,6 +9,22 @@ extension SettingTable {
     // swift-format-ignore
     static let upstream: [Setting] = [
         Setting(
+            "upstream.proxy", .parentProxy, \.upstream.proxy, default: "none",
+            """
+            Another proxy, through which weir goes: plain requests are sent to it as they are, all else by CONNECT. \
+            With user:password@ (percent-encoded) it is told who weir is; an environment variable or a file that \
+            others cannot read is the place for that.
+            """
+        ),
+        Setting(
+            "upstream.no_proxy", .destinations(none: true), \.upstream.noProxy,
+            default: "localhost,127.0.0.0/8,::1",
+            """
+            Destinations to which weir goes by itself, as in NO_PROXY: example.org with all below it, .example.org \
+            only those, addresses and blocks, any. Blocks are for addresses that are written out; no name is looked up.
+            """
+        ),
+        Setting(
             "upstream.connect_timeout", .duration(), \.upstream.connectTimeout, default: "30s",
             "How long a dial may take, all addresses of the destination together."
         ),

@@ -10,7 +10,7 @@ public enum SettingTable {
 
     /// Every setting, in the order of the generated file.
     static let rows: [Setting] =
-        general + client + redirect + tunnel + upstream + tcp + dns + limits + log
+        general + client + access + redirect + tunnel + upstream + tcp + dns + limits + log
 
     /// Keys of `rows`.
     static let keys = rows.map(\.key)

@@ -1,4 +1,6 @@
+public import Access
 public import Basics
+public import Dialling
 
 /// What the proxy runs with: every setting, typed, in range and fitted to the host.
 ///
@@ -14,6 +16,8 @@ public struct Settings: Sendable, Equatable {
     public var admin: NetworkEndpoint?
     /// Connections that apps open to weir.
     public var client = Client()
+    /// Who may use the proxy, and for what.
+    public var access = Access()
     /// Connections that the kernel redirects to weir.
     public var redirect = Redirect()
     /// CONNECT tunnels and upgraded connections.
@@ -71,6 +75,30 @@ public struct Settings: Sendable, Equatable {
         public var minProgress = 0
     }
 
+    /// Settings of `access`.
+    public struct Access: Sendable, Equatable {
+        /// Clients that are served; empty for all.
+        public var allowClients: [AddressRange] = []
+        /// Clients that are not served.
+        public var denyClients: [AddressRange] = []
+        /// Destinations that are served.
+        public var allow: [DestinationPattern] = []
+        /// Destinations that are not served.
+        public var deny: [DestinationPattern] = []
+        /// Whether addresses that are not of the Internet are denied.
+        public var denyPrivate = false
+        /// Whether the clouds' metadata services are denied.
+        public var denyMetadata = false
+        /// Ports to which plain requests may go.
+        public var allowedPorts = PortSet.any
+        /// The file of users; nil where nobody is asked for a password.
+        public var usersFile: String?
+        /// Hashes of passwords by user: read from the file, not set.
+        public var users: [String: String] = [:]
+        /// Whether passwords may come over the network.
+        public var basicAuthWithoutTLS = false
+    }
+
     /// Settings of `redirect`.
     public struct Redirect: Sendable, Equatable {
         /// Addresses to which the kernel redirects connections; empty where none are taken.
@@ -98,6 +126,10 @@ public struct Settings: Sendable, Equatable {
 
     /// Settings of `upstream`.
     public struct Upstream: Sendable, Equatable {
+        /// Another proxy through which weir goes; nil for none. Its exemptions are in `noProxy`.
+        public var proxy: ParentProxy?
+        /// Destinations to which weir goes by itself.
+        public var noProxy: [DestinationPattern] = []
         /// From the start of a dial to its success, all addresses together.
         public var connectTimeout = Interval.zero
         /// From the end of a request to the first byte of its response. May be unlimited.

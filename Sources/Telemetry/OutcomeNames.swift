@@ -17,6 +17,11 @@ extension Cause {
         case .schemeUnsupported: "scheme_unsupported"
         case .clientTimeout: "client_timeout"
         case .denied: "denied"
+        case .clientDenied: "client_denied"
+        case .hostDenied: "host_denied"
+        case .addressDenied: "address_denied"
+        case .unauthenticated: "unauthenticated"
+        case .logInsBusy: "log_ins_busy"
         case .nameNotFound: "name_not_found"
         case .nameTimeout: "name_timeout"
         case .nameError: "name_error"
@@ -34,6 +39,8 @@ extension Cause {
         case .upstreamSilent: "upstream_silent"
         case .upstreamTimeout: "upstream_timeout"
         case .badResponse: "bad_response"
+        case .parentRefused: "parent_refused"
+        case .parentUnauthorized: "parent_unauthorized"
         case .tunnelQuiet: "tunnel_quiet"
         case .tunnelLeaked: "tunnel_leaked"
         case .tooManyStalled: "too_many_stalled"
@@ -45,7 +52,7 @@ extension Cause {
     /// The causes with which a dial can fail.
     public static let dialFailures: [Cause] = [
         .nameNotFound, .nameTimeout, .nameError, .connectRefused, .connectUnreachable, .connectTimeout,
-        .portsExhausted, .descriptorsExhausted, .connectFailed,
+        .portsExhausted, .descriptorsExhausted, .addressDenied, .connectFailed,
     ]
 }
 
@@ -95,6 +102,7 @@ extension Refusal {
         case .abandonedTunnel: "abandoned_tunnel"
         case .draining: "draining"
         case .portPressure: "port_pressure"
+        case .prohibited: "prohibited"
         }
     }
 }
@@ -145,6 +153,7 @@ extension OriginKind {
         switch self {
         case .http: "http"
         case .intercepted: "intercepted"
+        case .parent: "parent"
         case .tunnel: "tunnel"
         }
     }

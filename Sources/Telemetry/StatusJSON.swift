@@ -1,3 +1,4 @@
+import Access
 public import Basics
 import ClientPolicy
 import HTTPWire
@@ -231,6 +232,7 @@ public enum StatusJSON {
         buffer.member("tunnel.half_close_timeout", configuration.halfCloseTimeout)
         buffer.member("tunnel.max", limit: configuration.maxTunnels)
         buffer.member("tunnel.max_quiet_per_destination", limit: configuration.maxQuietPerDestination)
+        buffer.member("upstream.proxy", configuration.parent?.text ?? "none")
         buffer.member("upstream.connect_timeout", configuration.connectTimeout)
         buffer.member("upstream.response_timeout", configuration.responseTimeout)
         buffer.member("upstream.expect_continue_timeout", configuration.expectContinueTimeout)

@@ -25,6 +25,8 @@ public enum OriginKind: UInt8, Sendable, CaseIterable {
     /// The same for a client that does not know of the proxy: host and port are the address that it dialled,
     /// and the Host that it names there keeps connections apart.
     case intercepted = 105
+    /// Plain HTTP exchanges for any origin, with a parent proxy: host and port are the parent's.
+    case parent = 112
     /// One byte relay (CONNECT, or intercepted), never reused.
     case tunnel = 116
 }
@@ -96,6 +98,8 @@ public enum Refusal: UInt8, Sendable, CaseIterable {
     case draining
     /// The kernel had no port left towards this destination.
     case portPressure
+    /// A reload has changed what may be done there, or through whom.
+    case prohibited
 }
 
 /// What became of a request for a connection.

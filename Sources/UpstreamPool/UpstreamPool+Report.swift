@@ -12,6 +12,23 @@ extension UpstreamPool {
         table.placeHash(address, table[connections[id.id].origin].port)
     }
 
+    /// The same for any address or name, and port.
+    public func placeHash(address: Span<UInt8>, port: UInt16) -> UInt64 { table.placeHash(address, port) }
+
+    /// What a connection is for.
+    public func kind(of id: UpstreamID) -> OriginKind { table[connections[id.id].origin].kind }
+
+    /// Who waits for a connection to where this one leads, oldest first; at most `limit`.
+    public func waiters(for id: UpstreamID, limit: Int) -> [SlotID] {
+        var found: [SlotID] = []
+        var slot = table[connections[id.id].origin].waiters.first
+        while slot >= 0 && found.count < limit {
+            found.append(waiters[Int(slot)].id)
+            slot = waiterLinks.next(after: slot)
+        }
+        return found
+    }
+
     /// The same for where a connection leads.
     public func destinationHash(of id: UpstreamID) -> UInt64 { table[connections[id.id].origin].hash }
 
@@ -119,6 +136,11 @@ extension UpstreamPool {
         return (String(decoding: origin.host, as: UTF8.self), origin.port, origin.kind)
     }
 
+    /// The Host by which an intercepted connection's clients call where it leads; empty for all others.
+    public func name(of id: UpstreamID) -> String {
+        String(decoding: table[connections[id.id].origin].name, as: UTF8.self)
+    }
+
     /// The origin of a connection.
     public func origin(of id: UpstreamID) -> OriginID { connections[id.id].origin }
 
@@ -147,6 +169,20 @@ extension UpstreamPool {
             settle(OriginID(id))
         }
         pump()
+    }
+
+    /// The connection leads where nothing may go any more: it is closed if it is idle, and not reused if it is
+    /// leased. One that is dialled has not led anywhere yet.
+    public mutating func prohibit(_ id: UpstreamID, now: MonotonicTime) {
+        guard connections.isAlive(id.id) else { return }
+        self.now = now
+        switch connections[id.id].state {
+        case .idle:
+            evict(slot: Int32(id.id.slot), .prohibited)
+            pump()
+        case .leased: connections[id.id].expiresAt = now
+        case .dialling: break
+        }
     }
 
     /// From now on nothing is kept: idle connections go at once, leased ones with their exchange.

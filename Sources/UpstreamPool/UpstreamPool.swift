@@ -87,12 +87,15 @@ public struct UpstreamPool {
     /// Asks for a connection to an origin. `waiter` is who will be named by later effects; its slot
     /// must not be waiting already.
     ///
-    /// - Parameter name: The Host that an intercepted client names; empty for all other kinds.
+    /// - Parameters:
+    ///   - name: The Host that an intercepted client names; empty for all other kinds.
+    ///   - place: Where a dial leads that goes through a parent proxy; nil where it leads to the host itself.
     public mutating func acquire(
         _ kind: OriginKind,
         host: Span<UInt8>,
         port: UInt16,
         name: Span<UInt8> = Span(),
+        at place: UInt64? = nil,
         for waiter: SlotID,
         need: ReuseNeed,
         now: MonotonicTime
@@ -102,7 +105,7 @@ public struct UpstreamPool {
         let need = need == .recent && limits.unsafeReuseWindow == .zero ? .fresh : need
         let origin = table.intern(kind, host: host, port: port, name: name)
         if table[origin].place == .none {
-            table[origin].place = places.refer(to: table.placeHash(host, port))
+            table[origin].place = places.refer(to: place ?? table.placeHash(host, port))
         }
         if kind != .tunnel { table[origin].history.noteRequest(now) }
         defer {

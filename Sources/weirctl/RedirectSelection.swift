@@ -1,4 +1,5 @@
 import ArgumentParser
+import Dialling
 import Reactor
 import Redirection
 
@@ -68,7 +69,13 @@ struct RedirectSelection: ParsableArguments {
         }
         if all { wishes.append(.fixed(.all)) }
         var exceptions: [AddressRange] = []
-        for text in except { exceptions.append(try AddressRange(text)) }
+        for text in except {
+            do throws(AddressRangeError) {
+                exceptions.append(try AddressRange(text))
+            } catch {
+                throw RedirectionError(error.description)
+            }
+        }
         return RedirectPlan(
             name: try TableName(name),
             wishes: wishes,

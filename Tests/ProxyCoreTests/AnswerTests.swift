@@ -1,3 +1,4 @@
+import Access
 import Basics
 import ProxyCore
 import Testing
@@ -62,6 +63,16 @@ struct AnswerTests {
             in: .requestHead
         ),
         AnswerRow(.denied, "403 Forbidden", "http_request_denied"),
+        AnswerRow(.clientDenied, "403 Forbidden", "http_request_denied", keepsClient: false),
+        AnswerRow(.hostDenied, "403 Forbidden", "http_request_denied"),
+        AnswerRow(.addressDenied, "403 Forbidden", "destination_ip_prohibited"),
+        AnswerRow(
+            .unauthenticated,
+            "407 Proxy Authentication Required",
+            "http_request_denied",
+            in: .requestHead
+        ),
+        AnswerRow(.logInsBusy, "503 Service Unavailable", "connection_limit_reached", in: .requestHead),
         AnswerRow(.nameNotFound, "502 Bad Gateway", "dns_error"),
         AnswerRow(.nameTimeout, "504 Gateway Timeout", "dns_timeout"),
         AnswerRow(.nameError, "502 Bad Gateway", "dns_error"),
@@ -79,6 +90,8 @@ struct AnswerTests {
         AnswerRow(.upstreamSilent, "504 Gateway Timeout", "connection_write_timeout", in: .response),
         AnswerRow(.upstreamTimeout, "504 Gateway Timeout", "http_response_timeout", in: .response),
         AnswerRow(.badResponse, "502 Bad Gateway", "http_protocol_error", in: .response),
+        AnswerRow(.parentRefused, "502 Bad Gateway", "destination_unavailable"),
+        AnswerRow(.parentUnauthorized, "502 Bad Gateway", "proxy_configuration_error"),
     ]
 
     /// Causes after which nobody is there to be answered, or the answer was another's.
@@ -123,9 +136,17 @@ struct AnswerTests {
         }
     }
 
+    private static var deniesOrigin: AccessPolicy {
+        var rules = AccessPolicy.Rules()
+        rules.denied = DestinationList([DestinationPattern(.name("origin.test", itself: true))])
+        return AccessPolicy(rules)
+    }
+
     private static func prepare(_ configuration: inout EngineConfiguration, for cause: Cause) {
         switch cause {
         case .denied: configuration.allowedTunnelPorts = [443, 8443]
+        case .unauthenticated, .logInsBusy: configuration.authenticates = true
+        case .hostDenied: configuration.access = AnswerTests.deniesOrigin
         case .queueFull: configuration.pool.maxQueue = 0
         case .queueTimeout: configuration.pool.maxConnections = 1
         case .tooManyTunnels: configuration.maxTunnels = 0
@@ -150,6 +171,18 @@ struct AnswerTests {
             shell.advance(.milliseconds(1))
             return client
         case .denied: return try shell.client(connectRequest("tunnel.test:22"))
+        case .clientDenied:
+            let client = try shell.client()
+            shell.event { $0.engine.clientJudged(client.id, isDenied: true, now: $0.now) }
+            shell.send(client, get())
+            return client
+        case .hostDenied, .unauthenticated: return try shell.client(get())
+        case .logInsBusy:
+            let client = try shell.client(
+                message("GET http://a/ HTTP/1.1", "Host: a", "Proxy-Authorization: Basic YTpi")
+            )
+            try shell.logIn(.busy)
+            return client
         case .tooManyTunnels: return try shell.client(connectRequest())
         case .queueFull: return try shell.client(get())
         case .queueTimeout:

@@ -32,6 +32,8 @@ final class EngineHarness {
     /// What an inquiry into a suspect finds its processes to be, and how many there were.
     var processes: Int? = 1
     private(set) var inquiries = 0
+    /// Users and passwords that were to be looked at.
+    private(set) var logIns: [(client: SlotID, credentials: String)] = []
     /// What the kernel says of every client's receive queue; nil: that it does not know it.
     var unread: Int?
     /// Upstream connections whose bytes were to be acknowledged at once.
@@ -222,6 +224,13 @@ final class EngineHarness {
     func stop() { event { $0.engine.stop(now: $0.now) } }
     func exhaustDescriptors() { event { $0.engine.descriptorsExhausted(now: $0.now) } }
 
+    /// The oldest password was looked at.
+    func logIn(_ verdict: LogInVerdict) throws {
+        let id = try #require(logIns.first, "nobody asks").client
+        logIns.removeFirst()
+        event { $0.engine.authenticated(id, verdict, now: $0.now) }
+    }
+
     /// Any other event, for instance one that comes too late.
     func event(_ body: (EngineHarness) -> Void) {
         act {
@@ -349,6 +358,8 @@ final class EngineHarness {
                     $0.engine.inquired(into: owner, clients: $0.processes, unread: unread, now: $0.now)
                 }
             }
+        case .authenticate(let id, let offset, let count):
+            logIns.append((id, String(decoding: ownBytes(offset, count), as: UTF8.self)))
         case .verdict(let index): verdicts.append(engine.verdicts[index])
         case .record(let index):
             let record = engine.records[index]

@@ -45,6 +45,25 @@ struct DialerTests {
         #expect(world.dial("127.0.0.1", try world.closedPort()) == .failure(.connectionRefused))
     }
 
+    @Test("only permitted addresses are dialled, and none is a failure of its own")
+    func permitted() throws {
+        let world = try DialerWorld()
+        let four = try world.listen()
+        _ = try world.listen(DialerWorld.loopback6, port: four.port)
+        var judged: [Endpoint.Address] = []
+        world.dialer.dial(token: 1, host: "localhost", port: four.port, timeout: .seconds(5)) { address in
+            judged.append(address)
+            return !address.isIPv6
+        }
+        world.turn { world.results[1] != nil }
+        #expect(try world.results[1]?.get().endpoint.address == DialerWorld.loopback4)
+        #expect(Set(judged) == [DialerWorld.loopback4, DialerWorld.loopback6])
+        world.dialer.dial(token: 2, host: "127.0.0.1", port: four.port, timeout: .seconds(5)) { _ in false }
+        world.turn { world.results[2] != nil }
+        #expect(world.results[2] == .failure(.prohibited))
+        #expect(world.dialer.pendingCount == 0)
+    }
+
     @Test("where IPv6 is refused IPv4 wins at once")
     func fallsBack() throws {
         let world = try DialerWorld()

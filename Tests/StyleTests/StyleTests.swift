@@ -14,8 +14,9 @@ struct StyleTests {
         "ClientPolicy": ["Basics"],
         "Dialling": ["Basics"],
         "Redirection": ["Dialling"],
-        "ProxyCore": ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy"],
-        "Telemetry": ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy", "ProxyCore"],
+        "Access": ["Basics", "Dialling"],
+        "ProxyCore": ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy", "Dialling", "Access"],
+        "Telemetry": ["Basics", "HTTPWire", "UpstreamPool", "ClientPolicy", "Access", "ProxyCore"],
         "Survey": ["Basics", "Dialling", "ClientPolicy", "Telemetry"],
     ]
 

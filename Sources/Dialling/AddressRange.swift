@@ -1,5 +1,3 @@
-public import Dialling
-
 /// A block of IP addresses, as CIDR writes it (RFC 4632): an address and how many of its first bits count.
 public struct AddressRange: Hashable, Sendable {
     /// The first address; no bit behind the prefix is set.
@@ -11,41 +9,44 @@ public struct AddressRange: Hashable, Sendable {
     ///
     /// - Throws: for what is none, a prefix that is too long, and bits set behind the prefix: whoever wrote
     ///   10.1.2.3/8 may have meant the one address as well as the sixteen million.
-    public init(_ text: String) throws(RedirectionError) {
+    public init(_ text: String) throws(AddressRangeError) {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let address = Endpoint.Address(literal: String(parts[0])), !text.contains("["),
             !text.contains("%")
         else {
-            throw RedirectionError(
+            throw AddressRangeError(
                 "'\(text)' is not an address or a block such as 10.0.0.0/8 or 2001:db8::/32"
             )
         }
         if address.unmapped != address {
-            throw RedirectionError("'\(text)' is an IPv4 address in IPv6's clothes: write it as IPv4")
+            throw AddressRangeError("'\(text)' is an IPv4 address in IPv6's clothes: write it as IPv4")
         }
         let longest = address.isIPv6 ? 128 : 32
         var length = longest
         if parts.count == 2 {
             guard let number = Int(parts[1]), parts[1].utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }),
                 number <= longest
-            else { throw RedirectionError("'\(text)': the prefix is a number from 0 to \(longest)") }
+            else { throw AddressRangeError("'\(text)': the prefix is a number from 0 to \(longest)") }
             length = number
         }
         first = address.masked(to: length)
         prefixLength = length
         if first != address {
-            throw RedirectionError("'\(text)' has bits set behind its prefix: write \(self) or \(address)")
+            throw AddressRangeError("'\(text)' has bits set behind its prefix: write \(self) or \(address)")
         }
     }
 
     /// For addresses that are known to be good; bits behind the prefix are dropped.
-    init(_ address: Endpoint.Address, _ prefixLength: Int) {
+    public init(_ address: Endpoint.Address, _ prefixLength: Int) {
         first = address.masked(to: prefixLength)
         self.prefixLength = prefixLength
     }
 
     /// Whether these are IPv4 addresses.
     public var isIPv4: Bool { !first.isIPv6 }
+
+    /// Whether the address is one of these.
+    public func contains(_ address: Endpoint.Address) -> Bool { first.hasPrefix(prefixLength, of: address) }
 
     /// Whether every address of another block is one of these.
     public func contains(_ other: AddressRange) -> Bool {
@@ -69,4 +70,12 @@ extension AddressRange: CustomStringConvertible {
     public var description: String {
         prefixLength == (isIPv4 ? 32 : 128) ? "\(first)" : "\(first)/\(prefixLength)"
     }
+}
+
+/// What is no block of addresses: one line that says what is wrong and what would be right.
+public struct AddressRangeError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// For people.
+    public let description: String
+
+    init(_ description: String) { self.description = description }
 }

@@ -1,0 +1,51 @@
+import Access
+public import Basics
+public import UpstreamPool
+
+// What the settings allow. What is in flight when they change goes on.
+extension ProxyEngine {
+    /// Other settings are in force, by which this client may use the proxy, or may not.
+    public mutating func clientJudged(_ connection: ConnectionID, isDenied: Bool, now: MonotonicTime) {
+        begin(now)
+        guard isAlive(connection) else { return }
+        clients[connection.id].isDenied = isDenied
+    }
+
+    /// Other settings are in force, by which this connection leads where nothing may go.
+    public mutating func upstreamProhibited(_ id: UpstreamID, now: MonotonicTime) {
+        begin(now)
+        pool.prohibit(id, now: now)
+        applyPoolEffects()
+    }
+
+    /// Why the exchange, whose head is kept, may not go where it asks to; nil where it may.
+    func denial(of id: SlotID) -> Cause? {
+        if clients[id].isDenied { return .clientDenied }
+        if !configuration.access.judgesDestinations { return nil }
+        let exchange = clients[id].exchange
+        if !exchange.isConnect && !configuration.access.permits(port: exchange.port) { return .denied }
+        let start = Int(exchange.hostOffset)
+        let text = heads[exchange.head].span.extracting(start..<start + Int(exchange.hostCount))
+        let denial =
+            clients[id].interception == .none
+            ? configuration.access.judge(host: ProxyEngine.string(text), port: exchange.port)
+            : configuration.access.judge(
+                claimed: ProxyEngine.string(text),
+                at: originals[id.index].host,
+                port: exchange.port
+            )
+        switch denial {
+        case nil: return nil
+        case .port: return .denied
+        case .host: return .hostDenied
+        case .address: return .addressDenied
+        }
+    }
+
+    static func string(_ bytes: Span<UInt8>) -> String {
+        var copy: [UInt8] = []
+        copy.reserveCapacity(bytes.count)
+        for index in bytes.indices { copy.append(bytes[index]) }
+        return String(decoding: copy, as: UTF8.self)
+    }
+}

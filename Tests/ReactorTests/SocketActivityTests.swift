@@ -39,8 +39,10 @@ extension ReactorSuite {
             var found: [SocketReport] = []
             try SocketDiagnostics.forEachTCP(.towards(to), activity: true) { found.append($2) }
             let one = try SocketDiagnostics(activity: true).report(near)
-            #expect(found.map(\.cookie) == [one?.cookie])
-            #expect(found.first?.activity != nil)
+            // Earlier ones towards the same port may be in TIME_WAIT still.
+            let mine = found.filter { $0.cookie == one?.cookie }
+            #expect(mine.count == 1)
+            #expect(mine.first?.activity != nil)
             try SocketDiagnostics.forEachTCP(.towards(to)) { #expect($2.activity == nil) }
         }
 

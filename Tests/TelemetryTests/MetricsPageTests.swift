@@ -95,7 +95,7 @@ struct MetricsPageTests {
         let values =
             Cause.allCases.map(\.name) + Verdict.allCases.map(\.name) + InterceptedKind.allCases.map(\.name)
             + OriginKind.allCases.map(\.name)
-        for value in values { #expect(page.contains("`\(value)`"), "\(value)") }
+        for value in values where !page.contains("`\(value)`") { Issue.record("\(value) is not explained") }
     }
 
     @Test("a scrape has no more samples than the page says")

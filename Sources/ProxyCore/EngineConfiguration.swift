@@ -37,9 +37,15 @@ public struct EngineConfiguration: Sendable {
     public var minProgress = 256
 
     /// Who may use the proxy, and for what.
-    public var access = AccessPolicy() {
-        didSet { judgesDestinations = access.judgesDestinations }
+    public var access: AccessPolicy {
+        get { keptAccess }
+        // No observer, as initializers that delegate would not call it.
+        set {
+            keptAccess = newValue
+            judgesDestinations = newValue.judgesDestinations
+        }
     }
+    private var keptAccess = AccessPolicy()
     /// Whether `access` can deny a destination: asked for each request, and the policy is large.
     private(set) var judgesDestinations = false
 
@@ -47,8 +53,13 @@ public struct EngineConfiguration: Sendable {
     public var authenticates = false
     /// Another proxy through which weir goes; nil for none.
     public var parent: ParentProxy? {
-        didSet { hasParent = parent != nil }
+        get { keptParent }
+        set {
+            keptParent = newValue
+            hasParent = newValue != nil
+        }
     }
+    private var keptParent: ParentProxy?
     /// Whether there is a parent: asked for each request, likewise.
     private(set) var hasParent = false
 

@@ -17,6 +17,7 @@ struct ParentDial {
 // through it: the pool sees a dial that ends when the parent has opened the tunnel.
 extension ProxyEngine {
     /// Notes whether the request goes through the parent, and of a CONNECT whom it has passed.
+    @inline(never)
     mutating func noteRoute(_ id: SlotID, _ bytes: Span<UInt8>, _ target: RequestTarget) {
         guard let parent = configuration.parent else { return }
         let host = ProxyEngine.string(bytes.extracting(target.host.range))

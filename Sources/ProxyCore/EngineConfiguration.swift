@@ -37,12 +37,31 @@ public struct EngineConfiguration: Sendable {
     public var minProgress = 256
 
     /// Who may use the proxy, and for what.
-    public var access = AccessPolicy()
+    public var access: AccessPolicy {
+        get { keptAccess }
+        // No observer, as initializers that delegate would not call it.
+        set {
+            keptAccess = newValue
+            judgesDestinations = newValue.judgesDestinations
+        }
+    }
+    private var keptAccess = AccessPolicy()
+    /// Whether `access` can deny a destination: asked for each request, and the policy is large.
+    private(set) var judgesDestinations = false
 
     /// Whether clients that know of the proxy are asked for a user and a password.
     public var authenticates = false
     /// Another proxy through which weir goes; nil for none.
-    public var parent: ParentProxy?
+    public var parent: ParentProxy? {
+        get { keptParent }
+        set {
+            keptParent = newValue
+            hasParent = newValue != nil
+        }
+    }
+    private var keptParent: ParentProxy?
+    /// Whether there is a parent: asked for each request, likewise.
+    private(set) var hasParent = false
 
     /// Ports that CONNECT may name; empty means any.
     public var allowedTunnelPorts: [UInt16] = []

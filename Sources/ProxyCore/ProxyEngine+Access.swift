@@ -19,9 +19,15 @@ extension ProxyEngine {
     }
 
     /// Why the exchange, whose head is kept, may not go where it asks to; nil where it may.
-    func denial(of id: SlotID) -> Cause? {
+    /// Not a plain reading, which would copy the whole session.
+    mutating func denial(of id: SlotID) -> Cause? {
         if clients[id].isDenied { return .clientDenied }
-        if !configuration.access.judgesDestinations { return nil }
+        return configuration.judgesDestinations ? judge(id) : nil
+    }
+
+    /// Apart, so that the usual request does not pay for what this one copies.
+    @inline(never)
+    private func judge(_ id: SlotID) -> Cause? {
         let exchange = clients[id].exchange
         if !exchange.isConnect && !configuration.access.permits(port: exchange.port) { return .denied }
         let start = Int(exchange.hostOffset)

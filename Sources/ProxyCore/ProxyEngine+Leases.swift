@@ -18,8 +18,8 @@ extension ProxyEngine {
     private mutating func acquire(_ id: SlotID) -> Acquisition {
         let exchange = clients[id].exchange
         let host = Int(exchange.hostOffset)..<Int(exchange.hostOffset + exchange.hostCount)
-        if exchange.isThroughParent && !exchange.isConnect, let parent = configuration.parent {
-            return acquireParent(id, parent, host: host)
+        if exchange.isThroughParent && !exchange.isConnect && configuration.hasParent {
+            return acquireParent(id, host: host)
         }
         return pool.acquire(
             exchange.isConnect ? .tunnel : .http,
@@ -47,7 +47,7 @@ extension ProxyEngine {
                 while links.count <= slot { links.append(UpstreamLink()) }
                 links[slot] = UpstreamLink()
                 links[slot].id = upstream.id
-                if configuration.parent != nil { noteDial(upstream) }
+                if configuration.hasParent { noteDial(upstream) }
                 armDial(upstream)
                 actions.append(.dial(upstream))
             case .granted(let waiter, let upstream, let isReused):
@@ -75,7 +75,8 @@ extension ProxyEngine {
         clientDeadlines.disarm(id.slot)
         clients[id].exchange.upstream = upstream
         // That of an intercepted one is known, and need not be what keeps it apart in the pool.
-        if clients[id].interception == .none && pool.kind(of: upstream) != .parent {
+        let isShared = clients[id].exchange.isThroughParent && !clients[id].exchange.isConnect
+        if clients[id].interception == .none && !isShared {
             clients[id].destination = pool.destinationHash(of: upstream)
         }
         clients[id].exchange.isReused = isReused
@@ -105,6 +106,7 @@ extension ProxyEngine {
         let head = clients[id].exchange.head
         let start = outbox.count
         outbox.append(heads[head].span)
+        if clients[id].exchange.isThroughParent { authorize(upstream) }
         actions.append(.send(.upstream(upstream), offset: start, count: outbox.count - start))
         clients[id].exchange.stage = .sent
         clients[id].exchange.sentAt = now

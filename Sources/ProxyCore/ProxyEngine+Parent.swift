@@ -17,6 +17,7 @@ struct ParentDial {
 // through it: the pool sees a dial that ends when the parent has opened the tunnel.
 extension ProxyEngine {
     /// Notes whether the request goes through the parent, and of a CONNECT whom it has passed.
+    @inline(never)
     mutating func noteRoute(_ id: SlotID, _ bytes: Span<UInt8>, _ target: RequestTarget) {
         guard let parent = configuration.parent else { return }
         let host = ProxyEngine.string(bytes.extracting(target.host.range))
@@ -32,7 +33,8 @@ extension ProxyEngine {
     }
 
     /// Asks the pool for a connection to the parent, on which a plain request is sent.
-    mutating func acquireParent(_ id: SlotID, _ parent: ParentProxy, host: Range<Int>) -> Acquisition {
+    mutating func acquireParent(_ id: SlotID, host: Range<Int>) -> Acquisition {
+        guard let parent = configuration.parent else { preconditionFailure("a route through no parent") }
         let exchange = clients[id].exchange
         // Who stalls or leaks does so at an origin, not at the parent.
         let destination = pool.destinationHash(
@@ -50,6 +52,17 @@ extension ProxyEngine {
             need: exchange.need,
             now: now
         )
+    }
+
+    /// Adds weir's credentials to the head at the end of the outbox. They do not stand in the head that is kept:
+    /// it may be sent elsewhere once another parent is in force.
+    mutating func authorize(_ upstream: UpstreamID) {
+        guard let parent = configuration.parent, !parent.authorization.isEmpty else { return }
+        let (host, port, kind) = pool.destination(of: upstream)
+        guard kind == .parent, host == parent.host, port == parent.port else { return }
+        outbox.truncate(to: outbox.count - 2)
+        ProxyEngine.appendAuthorization(of: parent, to: &outbox)
+        outbox.append("\r\n")
     }
 
     static func appendAuthorization(of parent: ParentProxy, to out: inout ByteBuffer) {

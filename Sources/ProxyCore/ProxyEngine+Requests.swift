@@ -148,7 +148,7 @@ extension ProxyEngine {
             guard target.scheme == .http else { return refuse(id, .schemeUnsupported, bytes) }
         }
         noteExpectations(id, bytes, head, framing, options)
-        if isForProxy { noteRoute(id, bytes, target) }
+        if configuration.hasParent && isForProxy { noteRoute(id, bytes, target) }
         writeRequestHead(id, bytes, head, target, options, hops: hops)
         if let denial = denial(of: id) { return answer(id, denial) }
         seekUpstream(id)

@@ -39,9 +39,6 @@ extension ProxyEngine {
         fields.drop(.host)
         if hops != nil { fields.drop(.maxForwards) }
         HeadWriter.appendFields(bytes, fields, to: &heads[index])
-        if clients[id].exchange.isThroughParent, let parent = configuration.parent {
-            ProxyEngine.appendAuthorization(of: parent, to: &heads[index])
-        }
         if isChunked { heads[index].append("Transfer-Encoding: chunked\r\n") }
         if let hops {
             // RFC 9110 §7.6.2: one less than received.
@@ -63,6 +60,7 @@ extension ProxyEngine {
     }
 
     /// The target in the form that its recipient needs.
+    @inline(__always)
     private mutating func appendTarget(
         _ id: SlotID,
         to index: Int32,

@@ -27,6 +27,8 @@ final class ShellConnection {
     var hasFailed = false
     var isOpen = true
     var isReadScheduled = false
+    /// Reading was resumed, and what is held has not been offered since.
+    var isOfferDue = false
     /// When bytes were first sent into a dead flow.
     var silentSince: MonotonicTime?
 

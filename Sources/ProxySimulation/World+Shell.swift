@@ -33,7 +33,8 @@ extension World {
         let bytes = pipe.read(min(plan.readBlock, 1 + random.below(plan.readBlock)))
         connection.held.append(bytes[...])
         checkHeld(connection)
-        offer(connection, isNew: !bytes.isEmpty)
+        // The shell offers what is held before it reads on, and so before it sees the end.
+        offer(connection, isNew: !bytes.isEmpty || connection.isOfferDue)
         guard connection.isOpen, !connection.isPaused else { return }
         if pipe.readable > 0 || pipe.isResetArrived {
             readSoon(connection)
@@ -47,6 +48,7 @@ extension World {
     /// Offers unconsumed bytes; again at once as long as something is consumed and reading goes on.
     private func offer(_ connection: ShellConnection, isNew: Bool) {
         var isWorth = isNew
+        connection.isOfferDue = false
         while isWorth && connection.isOpen && !connection.isPaused && !connection.held.isEmpty
             && violations.isEmpty
         {
@@ -74,6 +76,7 @@ extension World {
 
     func resume(_ connection: ShellConnection) {
         connection.isPaused = false
+        connection.isOfferDue = true
         followUps.append { world in
             guard connection.isOpen, !connection.isPaused else { return }
             // Offered outside of the actions' loop, as a new event.

@@ -65,8 +65,8 @@ struct ParentTests {
                 "GET http://Origin.test:81/?x HTTP/1.1",
                 "Host: Origin.test:81",
                 "A: b",
-                "Proxy-Authorization: \(ParentTests.basic)",
-                "Via: 1.1 weir"
+                "Via: 1.1 weir",
+                "Proxy-Authorization: \(ParentTests.basic)"
             )
             #expect(parent.take() == head)
             shell.send(parent, ok("content"))
@@ -88,6 +88,29 @@ struct ParentTests {
             let origin = try shell.dialled()
             let head = message("GET / HTTP/1.1", "Host: sub.direct.test", "Via: 1.1 weir")
             #expect(origin.take() == head)
+        }
+    }
+
+    @Test("a request that waits or is tried again takes no credentials to where they do not belong")
+    func credentialsStay() throws {
+        try ParentTests.withParent { shell in
+            let client = try shell.client(get("http://a.test/"))
+            shell.reconfigure {
+                $0.parent = ParentProxy(host: "other.test", port: 1, authorization: "Basic eDp5")
+            }
+            let parent = try shell.dialled()
+            #expect(!parent.take().contains("Proxy-Authorization"), "neither the former nor another's")
+            shell.send(parent, ok())
+            shell.send(client, get("http://a.test/"))
+            let other = try shell.dialled()
+            #expect(other.take().contains("\r\nProxy-Authorization: Basic eDp5\r\n\r\n"))
+            shell.send(other, ok())
+            shell.send(client, get("http://a.test/"))
+            shell.reconfigure { $0.parent = nil }
+            shell.finish(other)
+            let head = message("GET http://a.test/ HTTP/1.1", "Host: a.test", "Via: 1.1 weir")
+            #expect(try shell.dialled().take() == head)
+            #expect(shell.destinations.last == "a.test:80 http")
         }
     }
 

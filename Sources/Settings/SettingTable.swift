@@ -83,7 +83,7 @@ public enum SettingTable {
         ),
         Setting(
             "drain_timeout", .duration(unlimited: true), \.drainTimeout, default: "30s",
-            "How long a stopping weir waits for exchanges and tunnels to end."
+            "How long a stopping weir, or one that has handed over, waits for exchanges and tunnels to end."
         ),
     ]
 
@@ -142,7 +142,11 @@ public enum SettingTable {
         Setting(
             "client.max_parked_per_owner", .count(unlimited: true), \.client.maxParkedPerOwner,
             default: "128",
-            "Most parked connections of one owner; beyond it the longest parked is closed."
+            """
+            Most parked connections of one owner; beyond it the longest parked is closed. Where that one was \
+            in use within five seconds, the app goes round its connections: then a response announces the \
+            close of the one that is too many.
+            """
         ),
         Setting(
             "client.max_stalled_per_owner", .count(unlimited: true), \.client.maxStalledPerOwner,

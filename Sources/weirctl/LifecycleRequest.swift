@@ -54,7 +54,9 @@ struct LifecycleRequest {
                 let now = try LifecycleReport.read(try AdminClient(address).get("/status"))
                 if let outcome = outcome(now, before) { return outcome }
             } catch {
-                if process.hasEnded { return .failed("weir ended") }
+                if process.hasEnded {
+                    return .failed("process \(before.pid) ended, and nobody answers at \(address)")
+                }
                 if error == .system(ECONNREFUSED) { return isGone }
                 // Cut off as the admin server moved: it is asked again.
             }

@@ -99,11 +99,26 @@ class ReapingTests(ClosingTestCase):
 class CapTests(ClosingTestCase):
     def test_over_the_parked_cap_the_longest_parked_goes_first(self):
         self.start({"client.max_parked_per_owner": "4"})
-        clients = self.parked(self.origin(), 6)
+        origin = self.origin()
+        clients = self.parked(origin, 4)
+        # Long enough that the app does not go round them.
+        observe(5.1)
+        clients += self.parked(origin, 2)
         eventually(lambda: clients[0].readable() and clients[1].readable(), 3, "the two oldest are ended")
         for client in clients[:2]:
             self.assertIn(client.expect_end(), ("fin", "rst"))
         for client in clients[2:]:
+            client.expect_silence(0.02)
+
+    def test_over_the_parked_cap_an_app_that_goes_round_its_connections_is_told(self):
+        self.start({"client.max_parked_per_owner": "4"})
+        origin = self.origin()
+        clients = self.parked(origin, 4)
+        late = self.client()
+        late.send(request(origin.url()))
+        origin.next_request()[0].send(response())
+        self.assertIn("close", late.read_response().tokens("Connection"))
+        for client in clients:
             client.expect_silence(0.02)
 
     def test_over_max_connections_a_parked_one_makes_room(self):

@@ -21,11 +21,13 @@ struct OriginHistory: BitwiseCopyable {
     private var limit = Interval.unlimited
     private var learnedAt = MonotonicTime.zero
 
-    /// A request for the origin came.
-    mutating func noteRequest(_ now: MonotonicTime) {
+    /// A request for the origin came. Returns whether its pace is known with this one.
+    mutating func noteRequest(_ now: MonotonicTime) -> Bool {
         if lastWanted != .never { pause = max(now.since(lastWanted), pause.fading) }
         lastWanted = now
-        requests = min(OriginHistory.leastRequests, requests + 1)
+        if requests == OriginHistory.leastRequests { return false }
+        requests += 1
+        return requests == OriginHistory.leastRequests
     }
 
     /// The peer closed a connection that had lain idle for so long. One such close may have any reason; two

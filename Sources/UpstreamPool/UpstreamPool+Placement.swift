@@ -100,6 +100,14 @@ extension UpstreamPool {
         idleQueue.arm(id.id.slot, lane: lane, at: now + length)
     }
 
+    /// The origin's pace is known now: what its first requests left idle goes by it too.
+    mutating func rearmIdle(of origin: OriginID) {
+        for slot in idleLinks.members(of: table[origin].idle) {
+            guard let id = connections.occupant(of: Int(slot)) else { continue }
+            armIdle(UpstreamID(id), origin, idleQueue.deadline(of: UInt32(slot)).since(now))
+        }
+    }
+
     mutating func unpark(_ id: UpstreamID) {
         let slot = Int32(id.id.slot)
         idleLinks.remove(slot, from: &table[connections[id.id].origin].idle)

@@ -107,7 +107,7 @@ public struct UpstreamPool {
         if table[origin].place == .none {
             table[origin].place = places.refer(to: place ?? table.placeHash(host, port))
         }
-        if kind != .tunnel { table[origin].history.noteRequest(now) }
+        if kind != .tunnel && table[origin].history.noteRequest(now) { rearmIdle(of: origin) }
         defer {
             settle(origin)
             pump()

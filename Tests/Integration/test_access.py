@@ -104,7 +104,7 @@ class AccessTests(InterceptTestCase):
         self.assertEqual(upstream.wait_for_end(), "rst")
         self.assert_denied(self.ask(origin.url(), client).read_response(), "destination_ip_prohibited")
         origin.expect_no_connection()
-        self.assertRegex(self.weir.stderr(20_000), "from=192.0.2.1 key=access.deny")
+        eventually(lambda: "from=192.0.2.1 key=access.deny" in self.weir.stderr(20_000), 5, "the log tells it")
 
     def test_intercepted_connections(self):
         super().start({"access.deny": f"bad.test,{ORIGIN_ADDRESS}:8081"})

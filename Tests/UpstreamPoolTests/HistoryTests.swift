@@ -81,6 +81,35 @@ struct HistoryTests {
         #expect(driver.pool.idleCount == 1 && driver.refusals(.idleTooLong) == 10)
     }
 
+    @Test("what the first requests left idle goes by the pace that is known later")
+    func surplusOfTheFirst() throws {
+        var driver = PoolDriver()
+        let first = try driver.fill("a", 9)
+        _ = driver.effects()
+        for _ in 0..<20 {
+            driver.expire(after: .milliseconds(10))
+            #expect(driver.reuse("a") == first[8])
+            driver.release(first[8])
+        }
+        driver.expire(after: .seconds(3))
+        #expect(driver.pool.idleCount == 0 && driver.refusals(.idleTooLong) == 9)
+    }
+
+    @Test("an end that the origin has set sooner stays when the pace becomes known")
+    func soonerEnd() throws {
+        var driver = PoolDriver()
+        let early = try driver.served("a")
+        let other = try driver.served("a")
+        driver.release(early, idleLimit: .seconds(1))
+        driver.release(other)
+        for _ in 0..<20 {
+            #expect(driver.reuse("a") == other)
+            driver.release(other)
+        }
+        driver.expire(after: .seconds(1))
+        #expect(!driver.pool.isAlive(early) && driver.pool.isAlive(other))
+    }
+
     @Test("without surplus_timeout, and where idle_timeout is shorter, that alone decides")
     func bounds() throws {
         var driver = PoolDriver { $0.surplusTimeout = .unlimited }

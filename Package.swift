@@ -66,6 +66,9 @@ let package = Package(
                 "Settings", "Reactor",
                 .product(name: "Logging", package: "swift-log"),
             ],
+            resources: [
+                .embedInCode("Page/page.html"), .embedInCode("Page/page.css"), .embedInCode("Page/page.js"),
+            ],
             swiftSettings: common
         ),
         .executableTarget(

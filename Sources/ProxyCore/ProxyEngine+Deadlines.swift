@@ -228,12 +228,14 @@ extension ProxyEngine {
         }
     }
 
-    /// Parked connections are ended in slices while the process stops.
-    var hasDrainWork: Bool { isDraining && policy.parked > 0 }
+    /// Parked connections are ended in slices while clients are asked to go.
+    var hasDrainWork: Bool { (isDraining || isWindingDown) && policy.parked > 0 }
 
     mutating func continueDraining(limit: Int) {
-        guard isDraining else { return }
-        clientDeadlines.clamp(lane: ClientLane.request.rawValue, to: now + configuration.closeGrace)
+        guard isDraining || isWindingDown else { return }
+        if isDraining {
+            clientDeadlines.clamp(lane: ClientLane.request.rawValue, to: now + configuration.closeGrace)
+        }
         for _ in 0..<limit {
             guard let parked = policy.longestParkedOfHeaviestOwner() else { return }
             endParked(parked, .draining)

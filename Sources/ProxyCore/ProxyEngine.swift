@@ -34,6 +34,8 @@ public struct ProxyEngine: ~Copyable {
     public internal(set) var tunnels = 0
     /// Whether the process is stopping.
     public internal(set) var isDraining = false
+    /// Whether clients are asked to go, by order of an operator, while all of them are served; see `windDown`.
+    public internal(set) var isWindingDown = false
 
     var clients = SlotMap<ClientSession>()
     /// Where intercepted clients wanted to go, by slot; as long as the highest of their slots asks for.

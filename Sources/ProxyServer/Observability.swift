@@ -12,14 +12,15 @@ import Telemetry
 final class Observability: AdminPages {
     /// weir's own log.
     let log: Logger
-    private let loop: EventLoop
-    private let dataPlane: DataPlane
+    let loop: EventLoop
+    let dataPlane: DataPlane
     private let logWriter: LogWriter
-    private let logStyle: LogStyle
+    let logStyle: LogStyle
     private var accessWriter: LogWriter?
     private var accessLog: AccessLog?
     private var admin: AdminServer?
     private let leaks: LeakWatch
+    private var history = History()
     private let version: String
     private let startedAt = WallClock.now
     private let startedOnLoop: MonotonicTime
@@ -32,7 +33,7 @@ final class Observability: AdminPages {
     /// What only the shell counts.
     var counters = ShellCounters()
 
-    var isDraining: Bool { dataPlane.engine.isDraining }
+    var isDraining: Bool { dataPlane.engine.isDraining || dataPlane.engine.isWindingDown }
 
     init(loop: EventLoop, dataPlane: DataPlane, settings: Settings, version: String) throws(SystemError) {
         self.loop = loop
@@ -43,8 +44,14 @@ final class Observability: AdminPages {
         logStyle = LogStyle(settings.log, isJournal: LogStyle.isJournal(STDERR_FILENO))
         log = OperationalLog.logger(logWriter, logStyle)
         leaks = LeakWatch(loop: loop, dataPlane: dataPlane, log: log)
-        if let address = settings.admin, let endpoint = Endpoint(address) {
-            admin = try AdminServer(loop: loop, endpoint: endpoint, pages: self)
+        if let place = settings.admin {
+            admin = AdminServer(
+                loop: loop,
+                socket: try AdminSocket.listen(at: place, mode: settings.adminMode),
+                guardian: AdminGuard(settings),
+                pages: self
+            )
+            dataPlane.onSample = { [unowned self] in note() }
         }
         dataPlane.onVerdict = { [leaks] in leaks.announce($0) }
         dataPlane.onSuspect = { [leaks] in leaks.inquire(into: $0) }
@@ -53,9 +60,9 @@ final class Observability: AdminPages {
     }
 
     /// Where the admin server listens, or "off".
-    var adminEndpoint: String { admin?.endpoint?.description ?? "off" }
+    var adminEndpoint: String { admin?.place ?? "off" }
 
-    /// Where the admin server listens; nil if it does not.
+    /// Where the admin server listens; nil if it does not, or by a Unix socket.
     var adminAddress: Endpoint? { admin?.endpoint }
 
     /// What is told of redirected connections from now on; until then, that none are taken.
@@ -68,6 +75,7 @@ final class Observability: AdminPages {
     func reconfigure(_ settings: Settings) {
         logStyle.reconfigure(settings.log)
         clientPorts = settings.client.ports
+        admin?.guardian = AdminGuard(settings)
         guard settings.log.access else {
             accessLog = nil
             return
@@ -100,6 +108,20 @@ final class Observability: AdminPages {
     }
 
     func writeLeaks(to buffer: inout ByteBuffer) { leaks.writeLeaks(to: &buffer) }
+
+    func writeOverview(to buffer: inout ByteBuffer) {
+        OverviewJSON.write(snapshot(withOrigins: true), owners: leaks.owners(), now: loop.now, to: &buffer)
+    }
+
+    func writeHistory(to buffer: inout ByteBuffer) {
+        note()
+        history.write(at: loop.now.since(startedOnLoop), startedAt: startedAt, to: &buffer)
+    }
+
+    private func note() {
+        let sample = HistorySample(dataPlane.engine, clientPorts: dataPlane.clientPortsInUse)
+        history.note(sample, at: loop.now.since(startedOnLoop))
+    }
 
     private func snapshot(withOrigins: Bool) -> ProxySnapshot {
         var process = ProcessFigures()

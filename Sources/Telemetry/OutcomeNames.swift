@@ -95,6 +95,7 @@ extension Refusal {
         case .abandonedTunnel: "abandoned_tunnel"
         case .draining: "draining"
         case .portPressure: "port_pressure"
+        case .ordered: "ordered"
         }
     }
 }

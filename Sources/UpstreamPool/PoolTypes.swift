@@ -96,6 +96,8 @@ public enum Refusal: UInt8, Sendable, CaseIterable {
     case draining
     /// The kernel had no port left towards this destination.
     case portPressure
+    /// An operator asked for it.
+    case ordered
 }
 
 /// What became of a request for a connection.

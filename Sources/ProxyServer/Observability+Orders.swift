@@ -1,4 +1,5 @@
 import Logging
+import ProxyCore
 import Settings
 
 // What the admin server is told to do. Each order is logged: it changes what the proxy does.

@@ -7,7 +7,9 @@ struct Weirctl: ParsableCommand {
         commandName: "weirctl",
         abstract: "Looks at a running weir.",
         subcommands: [
-            StatusCommand.self, LeaksCommand.self, DoctorCommand.self, RedirectCommand.self, ReapCommand.self,
+            StatusCommand.self, TopCommand.self, LeaksCommand.self, DoctorCommand.self, RedirectCommand.self,
+            ReapCommand.self, DrainCommand.self, ResumeCommand.self, LogLevelCommand.self,
+            CloseIdleCommand.self,
         ]
     )
 }

@@ -183,9 +183,9 @@ final class AdminServer {
                 isDraining ? "draining\n" : "ok\n",
                 isHead: isHead
             )
-        case .page: content.append(PageAssets.html.span)
-        case .script: content.append(PageAssets.script.span)
-        case .style: content.append(PageAssets.style.span)
+        case .page: append(PageAssets.html)
+        case .script: append(PageAssets.script)
+        case .style: append(PageAssets.style)
         case .metrics: pages.writeMetrics(to: &content)
         case .status: pages.writeStatus(to: &content)
         case .leaks: pages.writeLeaks(to: &content)
@@ -206,6 +206,8 @@ final class AdminServer {
         content.append(text)
         send(connection, status, AdminPage.health.contentType, allow: allow, isHead: isHead)
     }
+
+    private func append(_ bytes: [UInt8]) { content.append(bytes.span) }
 
     /// Sends what is in `content`.
     private func send(

@@ -66,6 +66,8 @@ public struct HistorySample: Sendable {
     public var requests = 0
     /// Exchanges and tunnels that failed, since start.
     public var failures = 0
+    /// Bytes relayed since start, in both directions.
+    public var bytes: UInt64 = 0
     /// Exchanges since start by duration, as in `EngineStatistics.durations`.
     public var durations: [Int] = []
 
@@ -83,6 +85,7 @@ public struct HistorySample: Sendable {
         leaking = engine.policy.ownersByVerdict().count(at: Int(Verdict.leaking.rawValue))
         requests = engine.statistics.requests
         failures = engine.statistics.failures
+        bytes = engine.statistics.bytesUp &+ engine.statistics.bytesDown
         durations = engine.statistics.durations
     }
 }

@@ -1,8 +1,8 @@
-/// One step of time: most that there was of each thing, and how much happened. Forty bytes.
+/// One step of time: most that there was of each thing, and how much happened. Forty-four bytes.
 struct HistoryEntry: Sendable, BitwiseCopyable {
     static let columns = [
         "second", "client_ports", "upstream_ports", "clients", "upstreams", "waiting", "tunnels", "leaking",
-        "requests", "failures", "median_bucket", "slow_bucket",
+        "requests", "failures", "kibibytes", "median_bucket", "slow_bucket",
     ]
     /// Where no exchange ended.
     private static let none: UInt8 = 255
@@ -16,6 +16,8 @@ struct HistoryEntry: Sendable, BitwiseCopyable {
     var tunnels: UInt32
     var requests: UInt32 = 0
     var failures: UInt32 = 0
+    /// Relayed in either direction.
+    var kibibytes: UInt32 = 0
     var leaking: UInt16
     /// Index into the scale of durations: half, and 99 in 100, of the exchanges were no longer.
     var median = none
@@ -49,6 +51,7 @@ struct HistoryEntry: Sendable, BitwiseCopyable {
     mutating func count(from base: HistorySample, to last: HistorySample) {
         requests = UInt32(clamping: max(0, last.requests - base.requests))
         failures = UInt32(clamping: max(0, last.failures - base.failures))
+        kibibytes = UInt32(clamping: (last.bytes - min(base.bytes, last.bytes)) / 1024)
         let ended = last.durations.indices.map { last.durations[$0] - base.durations.count(at: $0) }
         median = Self.bucket(of: ended, perMille: 500)
         slow = Self.bucket(of: ended, perMille: 990)
@@ -71,7 +74,7 @@ struct HistoryEntry: Sendable, BitwiseCopyable {
     func row(step: Int) -> [Int] {
         let buckets = [median, slow].map { $0 == Self.none ? -1 : Int($0) }
         let counts = [clientPorts, upstreamPorts, clients, upstreams, waiting, tunnels].map(Int.init)
-        return [Int(window) * step] + counts + [Int(leaking), Int(requests), Int(failures)] + buckets
+        return [Int(window) * step] + counts + [Int(leaking), Int(requests), Int(failures), Int(kibibytes)] + buckets
     }
 }
 

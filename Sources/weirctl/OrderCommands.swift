@@ -3,9 +3,8 @@ import ArgumentParser
 extension AdminOptions {
     /// Gives weir an order and prints what became of it.
     fileprivate func give(_ path: String) throws {
-        try ask { place throws(AdminError) in
-            StandardStream.output.write(try AdminClient(place).post(path))
-        }
+        let answer = try ask { place throws(AdminError) in try AdminClient(place).post(path) }
+        StandardStream.output.write(answer)
     }
 }
 

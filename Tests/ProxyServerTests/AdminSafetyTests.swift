@@ -2,6 +2,7 @@ import Basics
 import Glibc
 import HTTPWire
 import Reactor
+import Settings
 import Testing
 
 @testable import ProxyServer

@@ -97,10 +97,10 @@ function bound(bucket, scale) {
 
 function ownerName(owner) {
   const group = owner.cgroup && owner.cgroup !== '/' ? owner.cgroup.split('/').pop() : null;
-  return owner.unit || group || owner.user || (owner.uid !== null ? `uid ${owner.uid}` : owner.address) || 'unknown';
+  return owner.unit || group || (owner.user ? `user ${owner.user}` : null) || (owner.uid !== null ? `uid ${owner.uid}` : owner.address) || 'unknown';
 }
 
-const tone = { healthy: 'good', churning: 'calm', leaking: 'bad' };
+const tone = { healthy: 'good', churning: 'calm', leaking: 'warn' };
 
 // Numbers of the last minute, from two overviews
 
@@ -203,7 +203,7 @@ function hop(title, name, use, column) {
   const color = isBad ? 'bad' : share >= .5 || isNear ? 'warn' : '';
   const growth = Math.abs(use.growth_per_second) >= .05
     ? `${use.growth_per_second > 0 ? '+' : '−'}${some(Math.abs(use.growth_per_second))} a second` : 'steady';
-  const end = use.limit === null ? 'no limit on this hop' : left === null ? 'not running out' : `out in ${span(left)}`;
+  const end = use.limit === null ? 'no limit on this hop' : left === null || left > 86400 ? 'not running out' : `out in ${span(left)}`;
   return el('div', { class: 'tile' }, el('span', { class: 'name', help: HELP[name] }, title),
     el('span', { class: 'value' }, whole(use.used), use.limit ? el('small', {}, ` of ${whole(use.limit)}`) : ''),
     el('div', { class: `meter ${color}` }, el('i', { width: `${Math.min(100, share * 100)}%` })),
@@ -245,10 +245,10 @@ function drawTiles(now, minute, recent) {
   const share = m.ended > 0 ? 100 * m.failed / m.ended : 0;
   const of = (limit) => limit === null ? '' : `of ${whole(limit)}`;
   fill('tiles',
-    tile('Requests', 'requests', some(live.requests), 'a second', `${whole(now.counters.requests)} since start`, curve('requests', 'rate', some)),
-    tile('Errors', 'errors', some(live.failures), 'a second', m.ended ? `${some(share)} % of the last minute` : 'none lately', curve('failures', 'rate', some), share >= 5 ? 'warn' : ''),
+    tile('Requests', 'requests', some(live.requests), 'a second', `${whole(now.counters.requests)} since start`, curve('requests', 'rate', (n) => `${some(n)}/s`)),
+    tile('Errors', 'errors', some(live.failures), 'a second', m.ended ? `${some(share)} % of the last minute` : 'none lately', curve('failures', 'rate', (n) => `${some(n)}/s`), share >= 5 ? 'warn' : ''),
     tile('Latency', 'latency', bound(median, scale), '', slow < 0 ? 'no exchange ended' : `99 in 100 ${bound(slow, scale)}`, curve('slow_bucket', 'bucket', (b) => bound(b, scale))),
-    tile('Throughput', 'bytes', bytes(live.down), 'a second', `${bytes(live.up)} a second up`, null),
+    tile('Throughput', 'bytes', bytes(live.down), 'a second', `down, ${bytes(live.up)} up`, curve('kibibytes', 'rate', (n) => `${bytes(n * 1024)}/s`)),
     tile('Client connections', 'clients', whole(c.total), of(c.limit), `${whole(c.parked)} parked, ${whole(c.exchanging + c.waiting)} busy`, curve('clients', 'gauge', whole)),
     tile('Upstream connections', 'upstreams', whole(now.pool.connections), of(now.pool.limit), `${whole(now.pool.idle)} idle, ${whole(now.pool.leased)} leased, ${whole(now.pool.dialling)} dialling`, curve('upstreams', 'gauge', whole)),
     tile('Queue', 'queue', whole(now.queue.waiting), of(now.queue.limit), `${whole(now.counters.queue_refusals)} turned away since start`, curve('waiting', 'gauge', whole), now.queue.waiting ? 'warn' : ''),
@@ -298,7 +298,7 @@ function drawBars(now, minute) {
     shown.length ? bars(shown) : el('p', { class: 'note' }, 'No exchange has ended yet.'));
   const failing = new Set(now.counters.failing);
   const rows = Object.entries(now.counters.outcomes).filter(([, n]) => n > 0).sort((a, b) => b[1] - a[1])
-    .map(([name, n]) => [name.replaceAll('_', ' '), n, (minute && minute.outcomes[name] ? `${whole(minute.outcomes[name])} now · ` : '') + whole(n), failing.has(name) ? 'bad' : '']);
+    .map(([name, n]) => [name.replaceAll('_', ' '), n, (minute && minute.outcomes[name] ? `${whole(minute.outcomes[name])} · ` : '0 · ') + whole(n), failing.has(name) ? 'bad' : '']);
   fill('outcomes', rows.length ? el('p', { class: 'note' }, 'In the last minute · since start') : null, rows.length ? bars(rows) : el('p', { class: 'note' }, 'Nothing has ended yet.'));
 }
 
@@ -354,7 +354,7 @@ function append(now, former) {
   const change = difference(now, former);
   state.fine.push({ second: former.uptime, step: change.seconds, client_ports: now.ports.client.used, upstream_ports: now.ports.upstream.used,
     clients: now.clients.total, upstreams: now.pool.connections, waiting: now.queue.waiting, tunnels: now.tunnels.open,
-    requests: change.requests * change.seconds, failures: change.failures * change.seconds,
+    requests: change.requests * change.seconds, failures: change.failures * change.seconds, kibibytes: (change.up + change.down) * change.seconds / 1024,
     median_bucket: quantile(change.durations, .5), slow_bucket: quantile(change.durations, .99) });
   while (state.fine.length > 200) state.fine.shift();
 }

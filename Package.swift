@@ -85,6 +85,9 @@ let package = Package(
                 "Telemetry", "Settings", "Reactor",
                 .product(name: "Logging", package: "swift-log"),
             ],
+            resources: [
+                .embedInCode("Page/page.html"), .embedInCode("Page/page.css"), .embedInCode("Page/page.js"),
+            ],
             swiftSettings: common
         ),
         .executableTarget(

@@ -9,7 +9,7 @@ extension ProxyEngine {
 
     /// Sets the deadline of a parked connection by what its owner is known for.
     mutating func armParked(_ id: SlotID) {
-        if isDraining && !lastCall.isUnlimited { return arm(id, .lastCall) }
+        if (isDraining || isWindingDown) && !lastCall.isUnlimited { return arm(id, .lastCall) }
         let requests = Int(clients[id].requests)
         let idle = configuration.clientIdleTimeout
         let lane: ClientLane =

@@ -242,7 +242,7 @@ extension ProxyEngine {
     /// the race that a silent one has.
     mutating func appendPersistence(_ id: SlotID) {
         var keeps =
-            clients[id].isPersistent && !clients[id].peerFinished && !isDraining
+            clients[id].isPersistent && !clients[id].peerFinished && !isDraining && !isWindingDown
             && clients[id].exchange.request.isComplete
         // The policy is asked last: it counts on it that a connection which may be kept is.
         if keeps, let reason = policy.reasonToEnd(id, requests: Int(clients[id].requests), now: now) {

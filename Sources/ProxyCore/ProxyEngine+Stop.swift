@@ -31,6 +31,30 @@ extension ProxyEngine {
         applyPoolEffects()
     }
 
+    /// Asks clients to go, or no longer: every response announces the close, and parked connections have a last call,
+    /// while new connections and requests are served as ever.
+    public mutating func windDown(_ isWanted: Bool, lastCall: Interval = .seconds(1), now: MonotonicTime) {
+        begin(now)
+        isWindingDown = isWanted
+        if isDraining { return }
+        self.lastCall = min(lastCall, configuration.closeGrace)
+        for slot in 0..<clients.capacity {
+            guard let id = clients.occupant(of: slot), clients[id].phase == .parked else { continue }
+            armParked(id)
+        }
+    }
+
+    /// Closes the idle connections to one host and port, by order of an operator.
+    ///
+    /// - Parameter host: Without brackets.
+    /// - Returns: How many there were; nil where the pool has nothing there.
+    public mutating func closeIdle(host: Span<UInt8>, port: UInt16, now: MonotonicTime) -> Int? {
+        begin(now)
+        let closed = pool.closeIdle(host: host, port: port, now: now)
+        applyPoolEffects()
+        return closed
+    }
+
     /// The time for draining is up: everything is cut, and each exchange and tunnel gets its outcome. Its work
     /// grows with the number of connections; the process ends with it.
     public mutating func stop(now: MonotonicTime) {

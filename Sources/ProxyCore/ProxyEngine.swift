@@ -38,6 +38,8 @@ public struct ProxyEngine: ~Copyable {
     /// While draining: how long a parked connection has for another request, and whether clients are accepted.
     var lastCall = Interval.zero
     var stillAccepts = false
+    /// Whether clients are asked to go, by order of an operator, while all of them are served; see `windDown`.
+    public internal(set) var isWindingDown = false
 
     var clients = SlotMap<ClientSession>()
     /// Where intercepted clients wanted to go, by slot; as long as the highest of their slots asks for.

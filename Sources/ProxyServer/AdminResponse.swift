@@ -4,13 +4,28 @@ import Telemetry
 
 /// Writes the responses of the admin server; every one is the last of its connection.
 enum AdminResponse {
+    /// What a browser may do with what it gets here: run the page's own script, ask this server again, and nothing
+    /// else. Texts that clients chose are never markup, and Trusted Types keep the script from making them any.
+    private static let protection = """
+        Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+        img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+        require-trusted-types-for 'script'; trusted-types 'none'\r
+        X-Content-Type-Options: nosniff\r
+        Cross-Origin-Resource-Policy: same-origin\r
+        Referrer-Policy: no-referrer\r
+
+        """
+
     /// Appends head and content.
     ///
-    /// - Parameter isHead: leave the content out, as the answer to HEAD (RFC 9110 §9.3.2).
+    /// - Parameters:
+    ///   - allow: the methods, with 405.
+    ///   - isHead: leave the content out, as the answer to HEAD (RFC 9110 §9.3.2).
     static func write(
         _ status: UInt16,
         contentType: String,
         _ content: ByteBuffer,
+        allow: String? = nil,
         isHead: Bool,
         to buffer: inout ByteBuffer
     ) {
@@ -24,8 +39,13 @@ enum AdminResponse {
         buffer.append(contentType)
         buffer.append("\r\nContent-Length: ")
         buffer.append(decimal: UInt64(content.count))
-        if status == 405 { buffer.append("\r\nAllow: GET, HEAD") }
-        buffer.append("\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n")
+        if let allow {
+            buffer.append("\r\nAllow: ")
+            buffer.append(allow)
+        }
+        buffer.append("\r\nCache-Control: no-store\r\nConnection: close\r\n")
+        buffer.append(protection)
+        buffer.append("\r\n")
         if !isHead { buffer.append(content.span) }
     }
 }

@@ -13,16 +13,21 @@ protocol AdminPages: AnyObject {
     func writeStatus(to buffer: inout ByteBuffer)
     /// Appends `/leaks`.
     func writeLeaks(to buffer: inout ByteBuffer)
+    /// Appends `/overview`.
+    func writeOverview(to buffer: inout ByteBuffer)
+    /// Appends `/history`.
+    func writeHistory(to buffer: inout ByteBuffer)
+    /// Carries out an order; returns a status and one line that says what became of it.
+    func perform(_ order: AdminOrder) -> (status: UInt16, text: String)
 }
 
-/// Serves `/healthz`, `/metrics`, `/status` and `/leaks` on the data plane's own loop: a bounded number of connections,
+/// Serves the pages and takes the orders of `AdminRoute` on the data plane's own loop: a bounded number of connections,
 /// one request each, in bounded time, never waiting for a peer.
 final class AdminServer {
     /// Connections at once; further ones wait in the backlog.
     static let maxConnections = 32
     /// After accept(2) found no descriptor.
     private static let pause = Interval.seconds(1)
-    private static let plainText = "text/plain; charset=utf-8"
     /// A buffer that a large page has blown up beyond this is given back.
     private static let keptCapacity = 32 * 1024
 
@@ -32,6 +37,8 @@ final class AdminServer {
     private var listeners: [(socket: ListeningSocket, listener: Listener)] = []
     /// Another process accepts as yet.
     private var isHeld = false
+    /// Whom to answer, from the next request on.
+    var guardian: AdminGuard
     private var connections = [AdminConnection?](repeating: nil, count: maxConnections)
     private var deadlines = DeadlineQueues(lanes: 1)
     private var resumesAt = MonotonicTime.never
@@ -44,10 +51,16 @@ final class AdminServer {
     /// Serves nowhere yet. `pages` is not retained.
     ///
     /// - Parameter timeout: from accept to the end of a connection, whatever it does.
-    init(loop: EventLoop, pages: any AdminPages, timeout: Interval = .seconds(5)) {
+    init(
+        loop: EventLoop,
+        guardian: AdminGuard,
+        pages: any AdminPages,
+        timeout: Interval = .seconds(5)
+    ) {
         self.loop = loop
         self.timeout = timeout
         self.pages = pages
+        self.guardian = guardian
         timer = LoopTimer(loop: loop) { [unowned self] in deadlinePassed() }
     }
 
@@ -164,10 +177,14 @@ final class AdminServer {
         case .endOfFile: peerFinished(connection)
         case .bytes:
             guard isHead else { return }
-            switch connection.request.read() {
+            switch connection.request.read(guardian) {
             case .incomplete: break
             case .page(let page, let isHead): answer(connection, page, isHead: isHead)
-            case .refused(let status, let reason): answer(connection, status, "\(reason)\n")
+            case .order(let order):
+                let (status, text) = pages?.perform(order) ?? (503, "stopped")
+                answer(connection, status, "\(text)\n")
+            case .refused(let status, let reason, let allow):
+                answer(connection, status, "\(reason)\n", allow: allow)
             }
         }
     }
@@ -199,29 +216,49 @@ final class AdminServer {
                 isDraining ? "draining\n" : "ok\n",
                 isHead: isHead
             )
-        case .metrics:
-            pages.writeMetrics(to: &content)
-            send(connection, 200, PrometheusText.contentType, isHead: isHead)
-        case .status:
-            pages.writeStatus(to: &content)
-            send(connection, 200, StatusJSON.contentType, isHead: isHead)
-        case .leaks:
-            pages.writeLeaks(to: &content)
-            send(connection, 200, LeaksJSON.contentType, isHead: isHead)
+        case .page: append(PageAssets.html)
+        case .script: append(PageAssets.script)
+        case .style: append(PageAssets.style)
+        case .metrics: pages.writeMetrics(to: &content)
+        case .status: pages.writeStatus(to: &content)
+        case .leaks: pages.writeLeaks(to: &content)
+        case .overview: pages.writeOverview(to: &content)
+        case .history: pages.writeHistory(to: &content)
         }
+        send(connection, 200, page.contentType, isHead: isHead)
     }
 
-    private func answer(_ connection: AdminConnection, _ status: UInt16, _ text: String, isHead: Bool = false)
-    {
+    private func answer(
+        _ connection: AdminConnection,
+        _ status: UInt16,
+        _ text: String,
+        allow: String? = nil,
+        isHead: Bool = false
+    ) {
         content.removeAll()
         content.append(text)
-        send(connection, status, Self.plainText, isHead: isHead)
+        send(connection, status, AdminPage.health.contentType, allow: allow, isHead: isHead)
     }
 
+    private func append(_ bytes: [UInt8]) { content.append(bytes.span) }
+
     /// Sends what is in `content`.
-    private func send(_ connection: AdminConnection, _ status: UInt16, _ contentType: String, isHead: Bool) {
+    private func send(
+        _ connection: AdminConnection,
+        _ status: UInt16,
+        _ contentType: String,
+        allow: String? = nil,
+        isHead: Bool
+    ) {
         response.removeAll()
-        AdminResponse.write(status, contentType: contentType, content, isHead: isHead, to: &response)
+        AdminResponse.write(
+            status,
+            contentType: contentType,
+            content,
+            allow: allow,
+            isHead: isHead,
+            to: &response
+        )
         connection.output.append(response, 0..<response.count)
         if content.capacity > Self.keptCapacity { content.release() }
         if response.capacity > Self.keptCapacity { response.release() }
@@ -249,5 +286,22 @@ final class AdminServer {
         connection.close(reset: reset)
         // Not while out of descriptors: the timer resumes then.
         if connectionCount == Self.maxConnections - 1 { update() }
+    }
+}
+
+extension AdminPage {
+    /// What Content-Type says of it.
+    fileprivate var contentType: String {
+        switch self {
+        case .page: "text/html; charset=utf-8"
+        case .script: "text/javascript; charset=utf-8"
+        case .style: "text/css; charset=utf-8"
+        case .health: "text/plain; charset=utf-8"
+        case .metrics: PrometheusText.contentType
+        case .status: StatusJSON.contentType
+        case .leaks: LeaksJSON.contentType
+        case .overview: OverviewJSON.contentType
+        case .history: History.contentType
+        }
     }
 }

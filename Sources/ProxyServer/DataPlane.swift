@@ -44,6 +44,13 @@ final class DataPlane: ReadinessHandler {
     private(set) var clientTrend = PortTrend()
     private(set) var upstreamTrend = PortTrend()
     private var timer: LoopTimer?
+    private var sampler: LoopTimer?
+    private var isSampleDue = false
+    /// From an event to the sample that shows it.
+    static let samplePeriod = Interval.seconds(2)
+    /// Called within `samplePeriod` of every event, once for all of that time; not at all while nothing happens,
+    /// so that an idle process is not woken.
+    var onSample: () -> Void = {}
     /// Dials that ended with a connection.
     private(set) var dialsSucceeded = 0
     /// How long these took in all, and their connect(2) alone.
@@ -78,6 +85,10 @@ final class DataPlane: ReadinessHandler {
             engine.authenticated(id, verdict, now: loop.now)
             perform()
             settle()
+        }
+        sampler = LoopTimer(loop: loop) { [unowned self] in
+            isSampleDue = false
+            onSample()
         }
         dialer.onFinished = { [unowned self] token, result in dialFinished(token, result) }
         readClock()
@@ -275,6 +286,21 @@ final class DataPlane: ReadinessHandler {
         settle()
     }
 
+    /// Asks clients to go, or no longer, and serves all of them.
+    func windDown(_ isWanted: Bool) {
+        engine.windDown(isWanted, now: loop.now)
+        perform()
+        settle()
+    }
+
+    /// Closes an origin's idle connections; nil where there is no such origin.
+    func closeIdle(host: String, port: UInt16) -> Int? {
+        let closed = engine.closeIdle(host: host.utf8.span, port: port, now: loop.now)
+        perform()
+        settle()
+        return closed
+    }
+
     /// The time for draining is up.
     func stop() {
         engine.stop(now: loop.now)
@@ -310,6 +336,10 @@ final class DataPlane: ReadinessHandler {
         if loop.now.since(clockReadAt) >= .seconds(1) {
             readClock()
             noteTrends()
+        }
+        if !isSampleDue {
+            isSampleDue = true
+            sampler?.arm(at: loop.now + DataPlane.samplePeriod)
         }
         let hasRoom = engine.canAccept
         if hasRoom == hadRoom && !engine.isDraining { return }

@@ -78,7 +78,7 @@ struct ListenerPlan {
         }
         do throws(SystemError) {
             for (role, address) in lacking { try open(address, for: role, settings, mayLack) }
-            try changeFiles(settings.listenMode)
+            try changeFiles(settings)
         } catch {
             abandon()
             throw error
@@ -98,7 +98,7 @@ struct ListenerPlan {
         _ mayLack: (ListenAddress, SystemError) -> Bool
     ) throws(SystemError) {
         do throws(SystemError) {
-            let socket = try open(address, settings.listenMode)
+            let socket = try open(address, settings.mode(of: role))
             opened.append(socket)
             let order = settings.addresses(of: role)
             let index = order.firstIndex(of: address) ?? order.count
@@ -138,22 +138,28 @@ struct ListenerPlan {
         }
     }
 
-    private mutating func changeFiles(_ mode: UInt32) throws(SystemError) {
-        for socket in sockets[.client] ?? [] {
-            guard let file = socket.socket.file, let former = file.mode, former != mode else { continue }
-            try file.setMode(mode)
-            changedFiles.append((file, former))
+    private mutating func changeFiles(_ settings: Settings) throws(SystemError) {
+        for (role, sockets) in sockets {
+            let mode = settings.mode(of: role)
+            for socket in sockets {
+                guard let file = socket.socket.file, let former = file.mode, former != mode else { continue }
+                try file.setMode(mode)
+                changedFiles.append((file, former))
+            }
         }
     }
 }
 
 extension Settings {
+    /// The permissions of socket files.
+    fileprivate func mode(of role: ListenerRole) -> UInt32 { role == .admin ? adminMode : listenMode }
+
     /// Where the settings ask to listen.
     fileprivate func addresses(of role: ListenerRole) -> [ListenAddress] {
         switch role {
         case .client: listen
         case .redirect: redirect.listen.map { .network($0) }
-        case .admin: admin.map { [.network($0)] } ?? []
+        case .admin: admin.map { [$0] } ?? []
         }
     }
 }

@@ -21,7 +21,10 @@ final class LogStyle: Sendable {
     }
 
     /// Least severe level that is written.
-    var level: Logger.Level { choice.withLock { $0.level } }
+    var level: Logger.Level {
+        get { choice.withLock { $0.level } }
+        set { choice.withLock { $0.level = newValue } }
+    }
     /// Text or JSON.
     var format: Settings.LogFormat { choice.withLock { $0.format } }
 

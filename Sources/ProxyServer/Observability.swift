@@ -12,14 +12,15 @@ import Telemetry
 final class Observability: AdminPages {
     /// weir's own log.
     let log: Logger
-    private let loop: EventLoop
-    private let dataPlane: DataPlane
+    let loop: EventLoop
+    let dataPlane: DataPlane
     private let logWriter: LogWriter
-    private let logStyle: LogStyle
+    let logStyle: LogStyle
     private var accessWriter: LogWriter?
     private var accessLog: AccessLog?
     private var admin: AdminServer?
     private let leaks: LeakWatch
+    private var history = History()
     private let version: String
     private let startedAt = WallClock.now
     private let startedOnLoop: MonotonicTime
@@ -36,7 +37,7 @@ final class Observability: AdminPages {
     /// How the process came to be, and what became of reloads and upgrades.
     var lifecycle = LifecycleFigures()
 
-    var isDraining: Bool { dataPlane.engine.isDraining }
+    var isDraining: Bool { dataPlane.engine.isDraining || dataPlane.engine.isWindingDown }
 
     init(loop: EventLoop, dataPlane: DataPlane, settings: Settings, version: String) throws(SystemError) {
         self.loop = loop
@@ -47,7 +48,8 @@ final class Observability: AdminPages {
         logStyle = LogStyle(settings.log, isJournal: LogStyle.isJournal(STDERR_FILENO))
         log = OperationalLog.logger(logWriter, logStyle)
         leaks = LeakWatch(loop: loop, dataPlane: dataPlane, log: log)
-        admin = AdminServer(loop: loop, pages: self)
+        admin = AdminServer(loop: loop, guardian: AdminGuard(settings), pages: self)
+        dataPlane.onSample = { [unowned self] in note() }
         dataPlane.onVerdict = { [leaks] in leaks.announce($0) }
         dataPlane.onSuspect = { [leaks] in leaks.inquire(into: $0) }
         dataPlane.onRecord = { [unowned self] in accessLog?.write($0, $1, client: $2) }
@@ -79,6 +81,7 @@ final class Observability: AdminPages {
         }
         logStyle.reconfigure(settings.log)
         clientPorts = settings.client.ports
+        admin?.guardian = AdminGuard(settings)
     }
 
     /// Writes what waits and ends the threads.
@@ -102,6 +105,20 @@ final class Observability: AdminPages {
     }
 
     func writeLeaks(to buffer: inout ByteBuffer) { leaks.writeLeaks(to: &buffer) }
+
+    func writeOverview(to buffer: inout ByteBuffer) {
+        OverviewJSON.write(snapshot(withOrigins: true), owners: leaks.owners(), now: loop.now, to: &buffer)
+    }
+
+    func writeHistory(to buffer: inout ByteBuffer) {
+        note()
+        history.write(at: loop.now.since(startedOnLoop), startedAt: startedAt, to: &buffer)
+    }
+
+    private func note() {
+        let sample = HistorySample(dataPlane.engine, clientPorts: dataPlane.clientPortsInUse)
+        history.note(sample, at: loop.now.since(startedOnLoop))
+    }
 
     private func snapshot(withOrigins: Bool) -> ProxySnapshot {
         var process = ProcessFigures()

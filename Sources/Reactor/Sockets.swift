@@ -52,6 +52,19 @@ public enum Sockets {
         return .failure(SystemError("connect to \(destination)", code: code))
     }
 
+    /// Connects a blocking socket to the Unix socket at a path.
+    public static func openStream(toSocketAt path: String) -> Result<Int32, SystemError> {
+        guard let address = SocketAddress(path: path) else {
+            return .failure(SystemError("connect to unix:\(path)", code: ENAMETOOLONG))
+        }
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        if descriptor < 0 { return .failure(SystemError("open a socket", code: errno)) }
+        let code = SystemCall.perform("connect") { address.lend { connect(descriptor, $0, $1) } }
+        if code == 0 { return .success(descriptor) }
+        close(descriptor)
+        return .failure(SystemError("connect to unix:\(path)", code: code))
+    }
+
     /// Has the kernel choose the port from a range of this socket's own; kernels before 6.3 know no such thing
     /// and use theirs.
     private static func limitPorts(_ descriptor: Int32, _ ports: ClosedRange<UInt16>) {

@@ -28,21 +28,6 @@ extension ValueGrammar where Value == [NetworkEndpoint] {
     }
 }
 
-extension ValueGrammar where Value == NetworkEndpoint? {
-    /// One `address:port`, or `off`.
-    static var endpointOrOff: ValueGrammar {
-        .scalar("address:port, or off", format: { $0?.description ?? "off" }) { text throws(ValueProblem) in
-            if text == "off" { return nil }
-            if text.hasPrefix(unixPrefix) || text.hasPrefix("/") {
-                throw ValueProblem(
-                    "\(quoted(text)) is a Unix socket, which only listen takes; write something like 127.0.0.1:9128"
-                )
-            }
-            return try parseEndpoint(text)
-        }
-    }
-}
-
 extension ValueGrammar where Value == [NumericAddress] {
     /// Addresses without port; the word `any` stands for none.
     static var sourceAddresses: ValueGrammar {

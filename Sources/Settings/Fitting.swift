@@ -156,14 +156,17 @@ struct Fitting {
         if refused.isDisjoint(with: ["listen", "redirect.listen"]) {
             for endpoint in settings.redirect.listen where endpoint.port != 0 {
                 if settings.listen.contains(.network(endpoint)) { refuseShared(endpoint, "listen") }
-                if settings.admin == endpoint { refuseShared(endpoint, "admin") }
+                if settings.admin == .network(endpoint) { refuseShared(endpoint, "admin") }
             }
         }
-        guard refused.isDisjoint(with: ["listen", "admin"]), let admin = settings.admin, admin.port != 0
-        else {
-            return
+        guard refused.isDisjoint(with: ["listen", "admin"]), let admin = settings.admin else { return }
+        if refused.isDisjoint(with: ["admin_exposed"]) && !settings.adminExposed && !admin.isOfThisHostAlone {
+            let problem =
+                "\(admin) can be reached from other hosts; write an address of the loopback or unix:/path, "
+                + "or admin_exposed: on"
+            complaints.append(SettingComplaint(at: origins["admin"], key: "admin", problem))
         }
-        if settings.listen.contains(.network(admin)) {
+        if admin.network?.port != 0 && settings.listen.contains(admin) {
             // Nobody gives way here: the operator has to say which of the two stays.
             let culprit = origins["admin"] == nil ? "listen" : "admin"
             let problem = "listen and admin are both \(admin); give them different ports, or write admin: off"

@@ -6,14 +6,7 @@ extension ValueGrammar where Value == [ListenAddress] {
             takesList: true,
             parse: { raw throws(ValueProblem) in
                 try parseList(raw, emptyMeans: "write at least one address:port or unix:/path") {
-                    text throws(ValueProblem) in
-                    if text.hasPrefix(unixPrefix) {
-                        return .unix(path: try parseSocketPath(text.dropFirst(unixPrefix.count)))
-                    }
-                    if text.hasPrefix("/") {
-                        throw ValueProblem("\(quoted(text)) is a path; write unix:\(printable(text))")
-                    }
-                    return .network(try parseEndpoint(text))
+                    text throws(ValueProblem) in try parseListenAddress(text)
                 }
             },
             format: { $0.map(\.description).joined(separator: ",") }
@@ -44,8 +37,19 @@ private func octal(_ mode: UInt32) -> String {
     return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
 }
 
+/// Parses `address:port` or `unix:/path`.
+func parseListenAddress(_ text: String) throws(ValueProblem) -> ListenAddress {
+    if text.hasPrefix(unixPrefix) {
+        return .unix(path: try parseSocketPath(text.dropFirst(unixPrefix.count)))
+    }
+    if text.hasPrefix("/") {
+        throw ValueProblem("\(quoted(text)) is a path; write unix:\(printable(text))")
+    }
+    return .network(try parseEndpoint(text))
+}
+
 /// What a Unix socket's path is written behind.
-let unixPrefix = "unix:"
+private let unixPrefix = "unix:"
 
 /// Bytes of the longest path that the address of a Unix socket has room for beside its NUL (unix(7)).
 private let longestPath = 107

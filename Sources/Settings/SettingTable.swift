@@ -71,8 +71,36 @@ public enum SettingTable {
             """
         ),
         Setting(
-            "admin", .endpointOrOff, \.admin, default: "127.0.0.1:9128",
-            "Address of /healthz, /metrics and /status. It needs no password, so keep it on loopback."
+            "admin", .adminAddress, \.admin, default: "127.0.0.1:9128",
+            """
+            Where weir is looked at: the page, /healthz, /metrics, /status and a few orders. It needs no \
+            password, so it is on loopback, or a Unix socket such as unix:/run/weir/admin.sock.
+            """
+        ),
+        Setting(
+            "admin_mode", .socketMode, \.adminMode, default: "0660",
+            "Permissions of the file where admin is a Unix socket. Who may write may connect."
+        ),
+        Setting(
+            "admin_exposed", .onOff, \.adminExposed, default: "off",
+            """
+            Whether admin may be an address that other hosts can reach. Whoever reaches it sees which apps \
+            speak to whom, and may give orders unless admin_orders is off.
+            """
+        ),
+        Setting(
+            "admin_hosts", .hostNames, \.adminHosts, default: "none",
+            """
+            Names under which the admin server may be asked, beside localhost and IP addresses. Any other name \
+            is refused, so that no web page reaches it through a name of its own (DNS rebinding).
+            """
+        ),
+        Setting(
+            "admin_orders", .onOff, \.adminOrders, default: "on",
+            """
+            Whether the admin server takes orders: to drain, to change the log level, to close an origin's idle \
+            connections. Off makes it read-only.
+            """
         ),
         Setting(
             "pseudonym", .pseudonym, \.pseudonym, default: "auto",

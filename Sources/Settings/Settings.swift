@@ -12,8 +12,16 @@ public struct Settings: Sendable, Equatable {
     public var listen: [ListenAddress] = []
     /// Permissions of the files of Unix sockets.
     public var listenMode: UInt32 = 0
-    /// Address of the admin server, or nil where it is switched off.
-    public var admin: NetworkEndpoint?
+    /// Where the admin server listens, or nil where it is switched off.
+    public var admin: ListenAddress?
+    /// Permissions of the admin server's file, where it has one.
+    public var adminMode: UInt32 = 0
+    /// Whether other hosts may reach the admin server.
+    public var adminExposed = false
+    /// Names, in lower case, under which the admin server may be asked beside localhost and addresses.
+    public var adminHosts: [String] = []
+    /// Whether the admin server takes orders.
+    public var adminOrders = false
     /// Connections that apps open to weir.
     public var client = Client()
     /// Who may use the proxy, and for what.

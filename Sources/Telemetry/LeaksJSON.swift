@@ -105,6 +105,18 @@ public enum LeaksJSON {
         buffer.endArray()
     }
 
+    /// Adds the member `owners` of an overview: the worst first.
+    static func writeOwners(
+        _ owners: [OwnerLine],
+        most: Int,
+        _ now: MonotonicTime,
+        _ buffer: inout ByteBuffer
+    ) {
+        buffer.beginArray("owners")
+        for owner in worstFirst(owners).prefix(most) { write(owner, now, &buffer) }
+        buffer.endArray()
+    }
+
     private static func worstFirst(_ owners: [OwnerLine]) -> [OwnerLine] {
         owners.sorted { left, right in
             let (one, other) = (left.worst.verdict.rawValue, right.worst.verdict.rawValue)

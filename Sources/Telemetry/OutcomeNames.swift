@@ -103,6 +103,7 @@ extension Refusal {
         case .draining: "draining"
         case .portPressure: "port_pressure"
         case .prohibited: "prohibited"
+        case .ordered: "ordered"
         }
     }
 }

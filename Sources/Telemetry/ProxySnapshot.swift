@@ -32,7 +32,7 @@ public struct ProxySnapshot: Sendable {
     public var upstreamPorts = PortUse()
     /// Tunnels, their dials included.
     public var tunnels = 0
-    /// Whether the process is stopping.
+    /// Whether the process is stopping, or was told to send its clients away.
     public var isDraining = false
     /// Limits in force.
     public var configuration = EngineConfiguration()
@@ -65,7 +65,7 @@ public struct ProxySnapshot: Sendable {
         upstreamPorts.limit = engine.configuration.pool.ports
         upstreamPorts.timeWaits = engine.pool.timeWaitCount
         tunnels = engine.tunnels
-        isDraining = engine.isDraining
+        isDraining = engine.isDraining || engine.isWindingDown
         configuration = engine.configuration
         self.process = process
     }

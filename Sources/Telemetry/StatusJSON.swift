@@ -71,7 +71,7 @@ public enum StatusJSON {
         buffer.endObject()
     }
 
-    private static func writeClients(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {
+    static func writeClients(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {
         buffer.beginObject("clients")
         buffer.member("total", snapshot.clients.total)
         buffer.member("limit", limit: snapshot.configuration.clients.maxConnections)
@@ -96,7 +96,7 @@ public enum StatusJSON {
         buffer.endObject()
     }
 
-    private static func writeTunnelsAndQueue(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {
+    static func writeTunnelsAndQueue(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {
         buffer.beginObject("tunnels")
         buffer.member("open", snapshot.tunnels)
         buffer.member("limit", limit: snapshot.configuration.maxTunnels)
@@ -107,7 +107,7 @@ public enum StatusJSON {
         buffer.endObject()
     }
 
-    private static func writePorts(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {
+    static func writePorts(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {
         buffer.beginObject("ports")
         for (hop, use) in [("client", snapshot.clientPorts), ("upstream", snapshot.upstreamPorts)] {
             buffer.beginObject(hop)
@@ -133,8 +133,18 @@ public enum StatusJSON {
         buffer.member("peak", snapshot.pool.peakConnections)
         buffer.member("origins", snapshot.origins.count)
         buffer.member("origins_left_out", max(0, snapshot.origins.count - maxOrigins))
+        writeOrigins(snapshot.origins, most: maxOrigins, &buffer)
+        buffer.endObject()
+    }
+
+    /// Adds the member `by_origin`, the largest first.
+    static func writeOrigins(
+        _ origins: [UpstreamPool.OriginReport],
+        most: Int,
+        _ buffer: inout ByteBuffer
+    ) {
         buffer.beginArray("by_origin")
-        for origin in largestFirst(snapshot.origins).prefix(maxOrigins) {
+        for origin in largestFirst(origins).prefix(most) {
             buffer.beginObject()
             buffer.member("origin", origin.authority)
             buffer.member("kind", origin.kind.name)
@@ -146,11 +156,10 @@ public enum StatusJSON {
             buffer.endObject()
         }
         buffer.endArray()
-        buffer.endObject()
     }
 
     /// By connections and waiters; equal ones by name, so that two readings can be compared.
-    private static func largestFirst(_ origins: [UpstreamPool.OriginReport]) -> [UpstreamPool.OriginReport] {
+    static func largestFirst(_ origins: [UpstreamPool.OriginReport]) -> [UpstreamPool.OriginReport] {
         origins.sorted { left, right in
             if left.size != right.size { return left.size > right.size }
             if left.host != right.host { return left.host < right.host }

@@ -102,6 +102,13 @@ struct OriginTable {
         buckets[hole] = -1
     }
 
+    /// Whether a host is the one that is kept in lower case.
+    static func isSame(_ host: Span<UInt8>, _ kept: [UInt8]) -> Bool {
+        if host.count != kept.count { return false }
+        for index in host.indices where ASCII.lowercased(host[index]) != kept[index] { return false }
+        return true
+    }
+
     private func matches(
         _ origin: Origin,
         _ hash: UInt64,
@@ -113,7 +120,7 @@ struct OriginTable {
         guard origin.hash == hash, origin.kind == kind, origin.port == port,
             origin.host.count == host.count, origin.name.count == name.count
         else { return false }
-        for index in host.indices where ASCII.lowercased(host[index]) != origin.host[index] { return false }
+        if !OriginTable.isSame(host, origin.host) { return false }
         for index in name.indices where ASCII.lowercased(name[index]) != origin.name[index] { return false }
         return true
     }

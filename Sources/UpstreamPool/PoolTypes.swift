@@ -100,6 +100,8 @@ public enum Refusal: UInt8, Sendable, CaseIterable {
     case portPressure
     /// A reload has changed what may be done there, or through whom.
     case prohibited
+    /// An operator asked for it.
+    case ordered
 }
 
 /// What became of a request for a connection.

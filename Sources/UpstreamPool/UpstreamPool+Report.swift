@@ -203,6 +203,26 @@ extension UpstreamPool {
         pump()
     }
 
+    /// Closes the idle connections to one host and port, by order of an operator; whoever waits there may dial.
+    ///
+    /// - Parameter host: Without brackets; case does not matter.
+    /// - Returns: How many there were; nil where the pool has nothing there, not even a waiter.
+    public mutating func closeIdle(host: Span<UInt8>, port: UInt16, now: MonotonicTime) -> Int? {
+        self.now = now
+        var closed: Int?
+        for slot in 0..<table.origins.capacity {
+            guard let id = table.origins.occupant(of: slot), table.origins[id].port == port,
+                OriginTable.isSame(host, table.origins[id].host)
+            else { continue }
+            // An origin is forgotten with its last connection.
+            let idle = Int(table.origins[id].idle.count)
+            for _ in 0..<idle { evictOldestIdle(of: OriginID(id), .ordered) }
+            closed = (closed ?? 0) + idle
+        }
+        pump()
+        return closed
+    }
+
     /// Walks everything and traps where an invariant is broken. For tests and the simulator.
     public func checkInvariants() {
         var dialling: [SlotID: Int] = [:]

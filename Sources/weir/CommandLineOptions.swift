@@ -118,7 +118,12 @@ private struct Option {
             letter: nil,
             help: "serve apps here, or unix:/PATH; repeatable"
         ),
-        Option(name: "admin", argument: "ADDR:PORT|off", letter: nil, help: "address of the admin server"),
+        Option(
+            name: "admin",
+            argument: "ADDR:PORT|off",
+            letter: nil,
+            help: "the admin server's address, or unix:/PATH"
+        ),
         Option(name: "set", argument: "KEY=VALUE", letter: nil, help: "give any setting; may be repeated"),
         Option(name: "print", argument: nil, letter: nil, help: "check: show every setting and its source"),
         Option(name: "help", argument: nil, letter: "h", help: "show this text, or with run every setting"),

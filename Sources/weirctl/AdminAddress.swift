@@ -1,4 +1,37 @@
-/// Where an admin server is: host and port as a person writes them.
+/// Where an admin server is, as a person writes it.
+enum AdminPlace: Equatable, CustomStringConvertible {
+    /// `127.0.0.1:9128`, `localhost:9128`, `[::1]:9128`.
+    case network(AdminAddress)
+    /// `unix:/run/weir/admin.sock`.
+    case unix(path: String)
+
+    init?(_ text: String) {
+        if text.hasPrefix("unix:/") {
+            self = .unix(path: String(text.dropFirst("unix:".count)))
+        } else if let address = AdminAddress(text) {
+            self = .network(address)
+        } else {
+            return nil
+        }
+    }
+
+    var description: String {
+        switch self {
+        case .network(let address): address.description
+        case .unix(let path): "unix:\(path)"
+        }
+    }
+
+    /// What Host says; a path has no name.
+    var host: String {
+        switch self {
+        case .network(let address): address.description
+        case .unix: "localhost"
+        }
+    }
+}
+
+/// Host and port as a person writes them.
 struct AdminAddress: Equatable, CustomStringConvertible {
     /// A name or an IP address, without brackets.
     var host: String

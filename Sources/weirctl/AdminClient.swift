@@ -1,4 +1,5 @@
 import Glibc
+import Reactor
 
 /// Why there is no answer of use; one line for people, without the address.
 struct AdminError: Error, Equatable, CustomStringConvertible {
@@ -8,7 +9,9 @@ struct AdminError: Error, Equatable, CustomStringConvertible {
 
     /// A system call that failed.
     static func system(_ code: Int32) -> AdminError {
-        if code == ECONNREFUSED { return AdminError("nobody listens there; is weir running?") }
+        if code == ECONNREFUSED || code == ENOENT {
+            return AdminError("nobody listens there; is weir running?")
+        }
         return AdminError(String(cString: strerror(code)))
     }
 
@@ -22,27 +25,41 @@ struct AdminClient {
     /// More than any page of weir.
     private static let maxBytes = 16 << 20
 
-    private let address: AdminAddress
+    private let place: AdminPlace
     private let deadline: ContinuousClock.Instant
 
-    init(_ address: AdminAddress) {
-        self.address = address
+    init(_ place: AdminPlace) {
+        self.place = place
         deadline = .now + Self.timeout
     }
 
     /// The content of a page.
-    func get(_ path: String) throws(AdminError) -> [UInt8] {
-        let descriptor = try connect()
+    func get(_ path: String) throws(AdminError) -> [UInt8] { try request("GET", path) }
+
+    /// What became of an order.
+    func post(_ path: String) throws(AdminError) -> [UInt8] { try request("POST", path) }
+
+    private func request(_ method: String, _ path: String) throws(AdminError) -> [UInt8] {
+        let descriptor =
+            switch place {
+            case .network(let address): try connect(to: address)
+            case .unix(let path): try connect(toSocketAt: path)
+            }
         defer { close(descriptor) }
-        try send(
-            Array("GET \(path) HTTP/1.1\r\nHost: \(address)\r\nConnection: close\r\n\r\n".utf8),
-            to: descriptor
-        )
+        let head = "\(method) \(path) HTTP/1.1\r\nHost: \(place.host)\r\nConnection: close\r\n\r\n"
+        try send(Array(head.utf8), to: descriptor)
         return try AdminReply.content(of: try receive(from: descriptor))
     }
 
+    private func connect(toSocketAt path: String) throws(AdminError) -> Int32 {
+        switch Sockets.openStream(toSocketAt: path) {
+        case .success(let descriptor): return descriptor
+        case .failure(let error): throw .system(error.code)
+        }
+    }
+
     /// Tries every address of the host in turn.
-    private func connect() throws(AdminError) -> Int32 {
+    private func connect(to address: AdminAddress) throws(AdminError) -> Int32 {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         hints.ai_flags = AI_NUMERICSERV

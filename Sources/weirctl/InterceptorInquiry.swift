@@ -30,7 +30,7 @@ struct FoundInterceptor: Equatable {
 
 /// Finds out whether connections can be led to weir, and what its own are known by.
 struct InterceptorInquiry {
-    let admin: AdminAddress
+    let admin: AdminPlace
 
     /// - Throws: one line, where weir does not answer, does not listen for redirected traffic, or does not
     ///   accept what it says it listens for.

@@ -62,7 +62,7 @@ enum LeaksTable {
     }
 
     /// The unit, else the user, else the address.
-    private static func name(_ owner: LeaksReport.Owner) -> String {
+    static func name(_ owner: LeaksReport.Owner) -> String {
         let uid = owner.uid.map { "uid \($0)" }
         let names = [owner.unit, owner.user, uid, owner.address]
         return short(names.compactMap { $0 }.first { !$0.isEmpty })

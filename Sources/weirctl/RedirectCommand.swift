@@ -235,7 +235,7 @@ extension RedirectCommand {
 extension AdminOptions {
     /// Asks the weir that the options name.
     func inquiry() throws(RedirectionError) -> InterceptorInquiry {
-        guard let address = AdminAddress(admin) else {
+        guard let address = AdminPlace(admin) else {
             throw RedirectionError("'\(admin)' is not an address and a port such as 127.0.0.1:9128")
         }
         return InterceptorInquiry(admin: address)

@@ -32,7 +32,7 @@ struct Screen {
     }
 
     /// The size of the terminal's window, where it is known.
-    private static func size() -> (rows: Int, columns: Int)? {
+    static func size() -> (rows: Int, columns: Int)? {
         // The members of struct winsize: Swift finds that one in a module of its own or in the C library's,
         // by what else is imported.
         var window: (rows: UInt16, columns: UInt16, width: UInt16, height: UInt16) = (0, 0, 0, 0)

@@ -7,8 +7,9 @@ struct Weirctl: ParsableCommand {
         commandName: "weirctl",
         abstract: "Looks at a running weir.",
         subcommands: [
-            StatusCommand.self, LeaksCommand.self, DoctorCommand.self, RedirectCommand.self, ReapCommand.self,
-            ReloadCommand.self, UpgradeCommand.self,
+            StatusCommand.self, TopCommand.self, LeaksCommand.self, DoctorCommand.self, RedirectCommand.self,
+            ReapCommand.self, ReloadCommand.self, UpgradeCommand.self, DrainCommand.self, ResumeCommand.self,
+            LogLevelCommand.self, CloseIdleCommand.self,
         ]
     )
 }

@@ -2,15 +2,17 @@ import Basics
 import Dialling
 import Glibc
 import Reactor
+import Settings
 import Testing
 
 @testable import ProxyServer
 
 /// Pages of a test.
-private final class TestPages: AdminPages {
+final class TestPages: AdminPages {
     var isDraining = false
     var metrics = "metric 1\n"
     var rendered = 0
+    var orders: [AdminOrder] = []
 
     func writeMetrics(to buffer: inout ByteBuffer) {
         rendered += 1
@@ -19,19 +21,26 @@ private final class TestPages: AdminPages {
 
     func writeLeaks(to buffer: inout ByteBuffer) { buffer.append("{\"owners\":[]}\n") }
     func writeStatus(to buffer: inout ByteBuffer) { buffer.append("{}\n") }
+    func writeOverview(to buffer: inout ByteBuffer) { buffer.append("{}\n") }
+    func writeHistory(to buffer: inout ByteBuffer) { buffer.append("{}\n") }
+
+    func perform(_ order: AdminOrder) -> (status: UInt16, text: String) {
+        orders.append(order)
+        return (200, "done")
+    }
 }
 
 /// A loop with an admin server, and clients that talk to it from the same thread.
-private final class AdminWorld {
+final class AdminWorld {
     let loop: EventLoop
     let pages = TestPages()
     let server: AdminServer
     private var clients: [Int32] = []
 
-    init(timeout: Interval = .seconds(5)) throws {
+    init(timeout: Interval = .seconds(5), _ guardian: AdminGuard = AdminGuard(names: ["admin"])) throws {
         loop = try EventLoop()
         let anyPort = Endpoint(address: .v4(0x7F00_0001), port: 0)
-        server = AdminServer(loop: loop, pages: pages, timeout: timeout)
+        server = AdminServer(loop: loop, guardian: guardian, pages: pages, timeout: timeout)
         server.listen(on: [try ListeningSocket.open(on: anyPort)])
     }
 
@@ -145,15 +154,17 @@ struct AdminServerTests {
     @Test(
         "anything else is refused with one line",
         arguments: [
-            ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 404), ("GET /metrics/ HTTP/1.1\r\nHost: a\r\n\r\n", 404),
-            ("GET /METRICS HTTP/1.1\r\nHost: a\r\n\r\n", 404),
-            ("POST /nothing HTTP/1.1\r\nHost: a\r\n\r\n", 404),
-            ("POST /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", 405),
-            ("DELETE /status HTTP/1.1\r\nHost: a\r\n\r\n", 405),
-            ("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", 405),
-            ("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n", 405), ("GET /metrics HTTP/1.1\r\n\r\n", 400),
-            ("GET /metrics\r\n\r\n", 400), ("GET /metrics HTTP/2.0\r\nHost: a\r\n\r\n", 505),
-            ("\u{16}\u{3}\u{1}", 400), ("GET /metrics HTTP/1.1\nHost: a\n\n", 400),
+            ("GET /x HTTP/1.1\r\nHost: admin\r\n\r\n", 404),
+            ("GET /metrics/ HTTP/1.1\r\nHost: admin\r\n\r\n", 404),
+            ("GET /METRICS HTTP/1.1\r\nHost: admin\r\n\r\n", 404),
+            ("POST /nothing HTTP/1.1\r\nHost: admin\r\n\r\n", 404),
+            ("POST /metrics HTTP/1.1\r\nHost: admin\r\nContent-Length: 3\r\n\r\nabc", 405),
+            ("DELETE /status HTTP/1.1\r\nHost: admin\r\n\r\n", 405),
+            ("OPTIONS * HTTP/1.1\r\nHost: admin\r\n\r\n", 405),
+            ("CONNECT admin:80 HTTP/1.1\r\nHost: admin:80\r\n\r\n", 405),
+            ("GET /metrics HTTP/1.1\r\n\r\n", 400),
+            ("GET /metrics\r\n\r\n", 400), ("GET /metrics HTTP/2.0\r\nHost: admin\r\n\r\n", 505),
+            ("\u{16}\u{3}\u{1}", 400), ("GET /metrics HTTP/1.1\nHost: admin\n\n", 400),
         ]
     )
     func refusals(request: String, status: Int) throws {
@@ -161,11 +172,11 @@ struct AdminServerTests {
         let answer = try world.ask(request)
         #expect(answer.hasPrefix("HTTP/1.1 \(status) "), "\(answer)")
         #expect(content(answer).hasSuffix("\n") && content(answer).filter(\.isNewline).count == 1)
-        #expect(answer.contains("\r\nAllow: GET, HEAD\r\n") == (status == 405))
+        #expect(answer.contains("\r\nAllow: GET, HEAD") == (status == 405))
         #expect(world.pages.rendered == 0)
     }
 
-    @Test("a head in pieces is put together; one that never ends is refused at 4 KiB")
+    @Test("a head in pieces is put together; one that never ends is refused at 8 KiB")
     func pieces() throws {
         let world = try AdminWorld()
         let client = try world.connect()
@@ -174,7 +185,7 @@ struct AdminServerTests {
             world.loop.turn(waiting: false)
         }
         #expect(try #require(world.answer(client)).hasPrefix("HTTP/1.1 200 "))
-        let long = "GET /healthz HTTP/1.1\r\nHost: a\r\nX: \(String(repeating: "x", count: 5000))"
+        let long = "GET /healthz HTTP/1.1\r\nHost: admin\r\nX: \(String(repeating: "x", count: 9000))"
         #expect(try world.ask(long).hasPrefix("HTTP/1.1 431 "))
     }
 
@@ -284,5 +295,12 @@ struct AdminServerTests {
         #expect(world.answer(client) == nil)
         let descriptor = try Sockets.listen(on: endpoint, backlog: 1)
         Sockets.close(descriptor)
+    }
+}
+
+extension NetworkEndpoint {
+    fileprivate init?(_ endpoint: Endpoint) {
+        guard let address = NumericAddress(endpoint.address.description) else { return nil }
+        self.init(address: address, port: endpoint.port)
     }
 }

@@ -6,6 +6,8 @@ import Testing
 /// A value for each key that is not its default; the table of settings has to name exactly these keys.
 private let samples: [(key: String, value: String)] = [
     ("listen", "127.0.0.2:3129"), ("listen_mode", "0660"), ("admin", "off"), ("pseudonym", "front"),
+    ("admin_mode", "0600"), ("admin_exposed", "on"), ("admin_hosts", "weir.test,b.test"),
+    ("admin_orders", "off"),
     ("drain_timeout", "45s"),
     ("client.keep_alive", "off"), ("client.request_timeout", "20s"), ("client.header_timeout", "9s"),
     ("client.idle_timeout", "700ms"), ("client.close_grace", "500ms"), ("client.max_connections", "300"),

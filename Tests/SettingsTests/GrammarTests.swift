@@ -170,15 +170,13 @@ struct ListenGrammarTests {
         #expect(lines.first?.contains(expected) == true, "\(lines)")
     }
 
-    @Test("line and column of the very item are told, and the admin server takes no Unix socket")
+    @Test("line and column of the very item are told")
     func place() {
         let lines = refusal(yaml: "listen:\n  - 127.0.0.1:1\n  - unix:x\n")
         #expect(
             lines.first?.hasPrefix("weir.yaml:3:5: listen: 'unix:x' is no absolute path") == true,
             "\(lines)"
         )
-        let admin = refusal(set: [("admin", "unix:/run/admin.sock")])
-        #expect(admin.first?.contains("is a Unix socket, which only listen takes") == true, "\(admin)")
     }
 
     @Test(

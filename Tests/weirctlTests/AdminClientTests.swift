@@ -28,6 +28,22 @@ struct AdminClientTests {
         #expect(AdminAddress(text) == nil)
     }
 
+    @Test("a path is a place, too")
+    func place() throws {
+        let place = try #require(AdminPlace("unix:/run/weir/admin.sock"))
+        #expect(place == .unix(path: "/run/weir/admin.sock") && place.host == "localhost")
+        #expect(AdminPlace("unix:relative") == nil && AdminPlace("[::1]:9128")?.host == "[::1]:9128")
+        #expect(throws: AdminError("nobody listens there; is weir running?")) {
+            try AdminClient(.unix(path: "/nowhere/admin.sock")).get("/status")
+        }
+    }
+
+    @Test("an origin is fit for a query")
+    func encoded() {
+        #expect(CloseIdleCommand.encoded("[::1]:80") == "%5B::1%5D:80")
+        #expect(CloseIdleCommand.encoded("a&b=c:1\u{7}") == "a%26b%3Dc:1%07")
+    }
+
     @Test("the content of a whole response is taken out")
     func reply() throws {
         let bytes = Array("HTTP/1.1 200 OK\r\nX: y\r\ncontent-LENGTH:  3\r\n\r\n{}\n".utf8)
@@ -51,7 +67,7 @@ struct AdminClientTests {
     @Test("an address where nobody listens is an error that says so")
     func nobodyListens() throws {
         // The port of tcpmux: nobody serves it, and it is no ephemeral one.
-        let address = try #require(AdminAddress("127.0.0.1:1"))
+        let address = try #require(AdminPlace("127.0.0.1:1"))
         #expect(throws: AdminError("nobody listens there; is weir running?")) {
             try AdminClient(address).get("/status")
         }

@@ -1,0 +1,130 @@
+public import Basics
+import ClientPolicy
+import ProxyCore
+import UpstreamPool
+
+/// `/overview`: what the page and `weir top` show at one instant; the same figures as in `/status` and `/leaks`,
+/// with few rows, so that asking every second or two costs little however many connections there are.
+public enum OverviewJSON {
+    /// What Content-Type says of it.
+    public static let contentType = "application/json"
+    /// Most rows of each table.
+    public static let maxRows = 50
+
+    /// Appends one JSON object and a line feed. The snapshot should have been taken with origins.
+    public static func write(
+        _ snapshot: ProxySnapshot,
+        owners: [OwnerLine],
+        now: MonotonicTime,
+        to buffer: inout ByteBuffer
+    ) {
+        buffer.beginObject()
+        writeProcess(snapshot, &buffer)
+        StatusJSON.writePorts(snapshot, &buffer)
+        StatusJSON.writeClients(snapshot, &buffer)
+        StatusJSON.writeTunnelsAndQueue(snapshot, &buffer)
+        buffer.member("quiet_tunnels", snapshot.quietTunnels)
+        LeaksJSON.writeOwners(owners, most: maxRows, now, &buffer)
+        buffer.member("owners_left_out", max(0, owners.count - maxRows))
+        writePool(snapshot, &buffer)
+        writeCounters(snapshot, &buffer)
+        writeDurations(snapshot.engine, &buffer)
+        buffer.endObject()
+        buffer.append("\n")
+    }
+
+    private static func writeProcess(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {
+        let process = snapshot.process
+        buffer.member("version", process.version)
+        buffer.member("pid", process.processID)
+        buffer.member("state", snapshot.isDraining ? "draining" : "running")
+        buffer.beginArray("listen")
+        for place in process.places { buffer.element(place) }
+        buffer.endArray()
+        buffer.member("started_at", process.startedAt)
+        buffer.member("uptime", process.uptime)
+        buffer.beginObject("process")
+        if let open = process.openDescriptors { buffer.member("descriptors", open) }
+        buffer.member("descriptor_limit", limit: process.descriptorLimit ?? .max)
+        if let bytes = process.residentBytes { buffer.member("resident_bytes", bytes) }
+        if let time = process.processorTime { buffer.member("processor_time", time) }
+        buffer.endObject()
+    }
+
+    private static func writePool(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {
+        let counts = snapshot.poolCounts
+        buffer.beginObject("pool")
+        buffer.member("connections", counts.dialling + counts.leased + counts.idle)
+        buffer.member("limit", limit: snapshot.configuration.pool.maxConnections)
+        for (state, count) in counts.states { buffer.member(state, count) }
+        buffer.member("peak", snapshot.pool.peakConnections)
+        buffer.member("per_origin_limit", limit: snapshot.configuration.pool.maxPerDestination)
+        buffer.member("origins", snapshot.origins.count)
+        buffer.member("origins_left_out", max(0, snapshot.origins.count - maxRows))
+        StatusJSON.writeOrigins(snapshot.origins, most: maxRows, &buffer)
+        buffer.endObject()
+    }
+
+    private static func writeCounters(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {
+        let engine = snapshot.engine
+        let pool = snapshot.pool
+        buffer.beginObject("counters")
+        buffer.member("clients_accepted", engine.clientsAccepted)
+        buffer.member("clients_refused", snapshot.clientRefusals)
+        buffer.member("requests", engine.requests)
+        buffer.member("failures", engine.failures)
+        buffer.member("tunnels_opened", engine.tunnelsOpened)
+        buffer.member("retries", engine.retries)
+        buffer.member("bytes_up", engine.bytesUp)
+        buffer.member("bytes_down", engine.bytesDown)
+        buffer.member("leases_reused", pool.leasesReused)
+        buffer.member("leases_fresh", pool.leasesFresh)
+        buffer.member("dials_failed", pool.dialsFailed)
+        buffer.member("waits", pool.waits)
+        buffer.member("queue_refusals", pool.queueRefusals)
+        buffer.beginObject("responses")
+        for hundreds in 2...5 { buffer.member("\(hundreds)xx", engine.responses.count(at: hundreds)) }
+        buffer.endObject()
+        buffer.beginObject("outcomes")
+        for cause in Cause.allCases {
+            buffer.member(cause.name, engine.outcomes.count(at: Int(cause.rawValue)))
+        }
+        buffer.endObject()
+        buffer.beginArray("failing")
+        for cause in Cause.allCases where cause.isFailure { buffer.element(cause.name) }
+        buffer.endArray()
+        buffer.endObject()
+    }
+
+    /// Exchanges since start by duration: how many were below each bound, and not below the one before it.
+    private static func writeDurations(_ engine: EngineStatistics, _ buffer: inout ByteBuffer) {
+        buffer.beginObject("durations")
+        buffer.beginRows("bounds_ms")
+        for index in engine.durations.indices.dropLast() { buffer.number(1 << index) }
+        buffer.endArray()
+        buffer.beginRows("counts")
+        for count in engine.durations { buffer.number(count) }
+        buffer.endArray()
+        buffer.endObject()
+    }
+}
+
+// Arrays of numbers, and of arrays of numbers.
+extension ByteBuffer {
+    /// Opens an array that holds numbers or rows.
+    mutating func beginRows(_ key: String) { beginArray(key) }
+
+    /// Adds a number to an array.
+    mutating func number(_ value: Int) {
+        if !isEmpty && span[count - 1] != UInt8(ascii: "[") { append(",") }
+        append(signed: value)
+    }
+
+    /// Adds an array of numbers to an array.
+    mutating func row(_ values: [Int]) {
+        if !isEmpty && span[count - 1] != UInt8(ascii: "[") { append(",") }
+        append("[")
+        for value in values { number(value) }
+        append("]")
+    }
+}

@@ -53,10 +53,3 @@ extension ListenAddress {
         }
     }
 }
-
-extension NumericAddress {
-    /// 127.0.0.0/8 or ::1.
-    var isLoopback: Bool {
-        isIPv6 ? bytes == [UInt8](repeating: 0, count: 15) + [1] : bytes.first == 127
-    }
-}

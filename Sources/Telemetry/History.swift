@@ -86,7 +86,7 @@ public struct HistorySample: Sendable {
         requests = engine.statistics.requests
         failures = engine.statistics.failures
         bytes = engine.statistics.bytesUp &+ engine.statistics.bytesDown
-        durations = engine.statistics.durations
+        durations = engine.statistics.durations.counts
     }
 }
 

@@ -96,14 +96,16 @@ public enum OverviewJSON {
         buffer.endObject()
     }
 
-    /// Exchanges since start by duration: how many were below each bound, and not below the one before it.
+    /// Exchanges since start by duration: how many took at most each bound, and more than the one before it.
     private static func writeDurations(_ engine: EngineStatistics, _ buffer: inout ByteBuffer) {
         buffer.beginObject("durations")
-        buffer.beginRows("bounds_ms")
-        for index in engine.durations.indices.dropLast() { buffer.number(1 << index) }
+        buffer.beginRows("bounds_us")
+        for bucket in 0..<DurationHistogram.bucketCount {
+            if let bound = DurationHistogram.bound(of: bucket) { buffer.number(Int(bound.nanoseconds / 1000)) }
+        }
         buffer.endArray()
         buffer.beginRows("counts")
-        for count in engine.durations { buffer.number(count) }
+        for count in engine.durations.counts { buffer.number(count) }
         buffer.endArray()
         buffer.endObject()
     }

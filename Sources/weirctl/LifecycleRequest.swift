@@ -44,7 +44,7 @@ struct LifecycleRequest {
     }
 
     private func wait(
-        _ address: AdminAddress,
+        _ address: AdminPlace,
         _ before: LifecycleReport,
         _ process: ProcessHandle
     ) throws(AdminError) -> LifecycleOutcome {

@@ -68,7 +68,7 @@ struct TopPage {
         let clients = report.clients
         let pool = report.pool
         let failed = rates.failed.map { " (\(Self.number($0 * 100))%)" } ?? ""
-        let delay = { (bound: Int?) in bound.map { $0 < 1000 ? "<\($0)ms" : "<\($0 / 1000)s" } ?? "-" }
+        let delay = { (bound: Int?) in bound.map { "≤\(Self.time(microseconds: $0))" } ?? "-" }
         let isWide = width >= 100
         return [
             ports("app→weir", report.ports.client, width),
@@ -223,6 +223,15 @@ struct TopPage {
 
     private static func of(_ count: Int, _ limit: Int?) -> String {
         limit.map { "\(count) of \($0)" } ?? "\(count)"
+    }
+
+    /// `250us`, `16ms`, `2s`.
+    private static func time(microseconds: Int) -> String {
+        switch microseconds {
+        case ..<1000: "\(microseconds)us"
+        case ..<1_000_000: "\(microseconds / 1000)ms"
+        default: "\(microseconds / 1_000_000)s"
+        }
     }
 
     /// One decimal where that says something.

@@ -32,7 +32,7 @@ struct TopReport: Decodable, Equatable {
     }
 
     struct Durations: Decodable, Equatable {
-        var boundsMs: [Int]
+        var boundsUs: [Int]
         var counts: [Int]
     }
 
@@ -83,8 +83,8 @@ struct TopRates: Equatable {
         let ended = now.counters.outcomes.values.reduce(0, +) - former.counters.outcomes.values.reduce(0, +)
         if ended > 0 { failed = failures * seconds / Double(ended) }
         let counts = zip(now.durations.counts, former.durations.counts).map { $0 - $1 }
-        median = Self.bound(counts, now.durations.boundsMs, share: 0.5)
-        slow = Self.bound(counts, now.durations.boundsMs, share: 0.99)
+        median = Self.bound(counts, now.durations.boundsUs, share: 0.5)
+        slow = Self.bound(counts, now.durations.boundsUs, share: 0.99)
     }
 
     /// The bound below which such a share lies; beyond the last one, that one.

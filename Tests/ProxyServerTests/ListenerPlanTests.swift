@@ -84,7 +84,7 @@ struct ListenerPlanTests {
             present,
             settings {
                 $0.listen = [.network(address(0, "127.0.0.2"))]
-                $0.admin = address(port, "0.0.0.0")
+                $0.admin = .network(address(port, "0.0.0.0"))
             }
         )
         #expect(try self.port(moved.sockets[.admin]?.first) == port)

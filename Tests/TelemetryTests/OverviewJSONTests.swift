@@ -46,8 +46,8 @@ struct OverviewJSONTests {
         #expect(responses == ["2xx": 90, "3xx": 0, "4xx": 0, "5xx": 4])
         let durations = try #require(overview["durations"] as? [String: [Int]])
         let counts = try #require(durations["counts"])
-        let bounds = try #require(durations["bounds_ms"])
-        #expect(bounds.count == counts.count - 1 && bounds.prefix(3) == [1, 2, 4])
+        let bounds = try #require(durations["bounds_us"])
+        #expect(bounds.count == counts.count - 1 && bounds.prefix(3) == [250, 500, 1000])
         #expect(counts[0] == 5 && counts[4] == 2 && counts[19] == 1)
     }
 

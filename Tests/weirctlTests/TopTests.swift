@@ -25,7 +25,7 @@ struct TopTests {
             "idle":1,"waiting":0},{"origin":"a:80","kind":"http","dialling":0,"leased":0,"idle":1,"waiting":0}]},
             "counters":{"requests":\(requests),"failures":\(failures),"bytes_up":0,"bytes_down":0,
             "queue_refusals":0,"outcomes":{"completed":\(requests - failures),"connect_refused":\(failures)}},
-            "durations":{"bounds_ms":[1,2],"counts":[\(counts.map(String.init).joined(separator: ","))]}}
+            "durations":{"bounds_us":[1000,2000],"counts":[\(counts.map(String.init).joined(separator: ","))]}}
             """
         return try TopReport.read(Array(json.replacing("\u{1B}", with: "\\u001b").utf8))
     }

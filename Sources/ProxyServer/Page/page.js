@@ -91,8 +91,9 @@ function bytes(n) {
 function bound(bucket, scale) {
   if (bucket < 0) return '–';
   const last = scale.length;
-  const ms = bucket < last ? scale[bucket] : scale[last - 1];
-  return (bucket < last ? '< ' : '≥ ') + (ms < 1000 ? `${ms} ms` : `${some(ms / 1000)} s`);
+  const us = bucket < last ? scale[bucket] : scale[last - 1];
+  const text = us < 1000 ? `${us} µs` : us < 1e6 ? `${us / 1000} ms` : `${some(us / 1e6)} s`;
+  return (bucket < last ? '≤ ' : '> ') + text;
 }
 
 function ownerName(owner) {
@@ -154,7 +155,7 @@ const SVG = 'http://www.w3.org/2000/svg';
 
 function curve(column, kind, show) {
   const values = resample(column, kind), top = Math.max(...values.map((v) => v === null ? 0 : v));
-  const scale = kind === 'bucket' ? 20 : Math.max(top, 1), n = values.length, H = 44;
+  const scale = kind === 'bucket' ? 22 : Math.max(top, 1), n = values.length, H = 44;
   const y = (v) => (H - 2 - v / scale * (H - 6)).toFixed(1);
   let line = '', area = '', open = -1;
   values.forEach((v, i) => {
@@ -240,7 +241,7 @@ function judge(now, minute) {
 }
 
 function drawTiles(now, minute, recent) {
-  const c = now.clients, scale = now.durations.bounds_ms, m = minute || { requests: 0, failures: 0, up: 0, down: 0, ended: 0, failed: 0, durations: [] };
+  const c = now.clients, scale = now.durations.bounds_us, m = minute || { requests: 0, failures: 0, up: 0, down: 0, ended: 0, failed: 0, durations: [] };
   const live = recent || m, median = quantile(m.durations, .5), slow = quantile(m.durations, .99);
   const share = m.ended > 0 ? 100 * m.failed / m.ended : 0;
   const of = (limit) => limit === null ? '' : `of ${whole(limit)}`;
@@ -289,7 +290,7 @@ function bars(rows) {
 }
 
 function drawBars(now, minute) {
-  const scale = now.durations.bounds_ms;
+  const scale = now.durations.bounds_us;
   const isRecent = minute && minute.durations.some((n) => n > 0);
   const counts = isRecent ? minute.durations : now.durations.counts;
   const used = counts.map((n, i) => i).filter((i) => counts[i] > 0);

@@ -256,21 +256,6 @@ final class DataPlane: ReadinessHandler {
         settle()
     }
 
-    /// Asks clients to go, or no longer, and serves all of them.
-    func windDown(_ isWanted: Bool) {
-        engine.windDown(isWanted, now: loop.now)
-        perform()
-        settle()
-    }
-
-    /// Closes an origin's idle connections; nil where there is no such origin.
-    func closeIdle(host: String, port: UInt16) -> Int? {
-        let closed = engine.closeIdle(host: host.utf8.span, port: port, now: loop.now)
-        perform()
-        settle()
-        return closed
-    }
-
     /// The time for draining is up.
     func stop() {
         engine.stop(now: loop.now)
@@ -298,7 +283,7 @@ final class DataPlane: ReadinessHandler {
 
     /// The event's actions are done: tells the engine what they found out, until nothing is left, and sets
     /// the timer.
-    private func settle() {
+    func settle() {
         if !followUps.isEmpty { runFollowUps() }
         timer?.arm(at: engine.nextDeadline)
         if loop.now.since(clockReadAt) >= .seconds(1) {

@@ -249,13 +249,6 @@ final class DataPlane: ReadinessHandler {
         settle()
     }
 
-    /// The process is stopping.
-    func drain() {
-        engine.drain(now: loop.now)
-        perform()
-        settle()
-    }
-
     /// The time for draining is up.
     func stop() {
         engine.stop(now: loop.now)

@@ -286,21 +286,6 @@ final class DataPlane: ReadinessHandler {
         settle()
     }
 
-    /// Asks clients to go, or no longer, and serves all of them.
-    func windDown(_ isWanted: Bool) {
-        engine.windDown(isWanted, now: loop.now)
-        perform()
-        settle()
-    }
-
-    /// Closes an origin's idle connections; nil where there is no such origin.
-    func closeIdle(host: String, port: UInt16) -> Int? {
-        let closed = engine.closeIdle(host: host.utf8.span, port: port, now: loop.now)
-        perform()
-        settle()
-        return closed
-    }
-
     /// The time for draining is up.
     func stop() {
         engine.stop(now: loop.now)

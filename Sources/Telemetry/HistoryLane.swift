@@ -74,7 +74,8 @@ struct HistoryEntry: Sendable, BitwiseCopyable {
     func row(step: Int) -> [Int] {
         let buckets = [median, slow].map { $0 == Self.none ? -1 : Int($0) }
         let counts = [clientPorts, upstreamPorts, clients, upstreams, waiting, tunnels].map(Int.init)
-        return [Int(window) * step] + counts + [Int(leaking), Int(requests), Int(failures), Int(kibibytes)] + buckets
+        return [Int(window) * step] + counts + [Int(leaking), Int(requests), Int(failures), Int(kibibytes)]
+            + buckets
     }
 }
 

@@ -12,6 +12,8 @@ struct StatusReport: Decodable, Equatable {
         var tunnel: Int
         var ending: Int
         var owners: Int
+        var ownersChurning: Int
+        var ownersLeaking: Int
     }
 
     struct Tunnels: Decodable, Equatable {
@@ -66,6 +68,7 @@ struct StatusReport: Decodable, Equatable {
     var state: String
     var uptime: Double
     var process: Process
+    var ports: TopReport.Ports
     var clients: Clients
     var tunnels: Tunnels
     var queue: Queue

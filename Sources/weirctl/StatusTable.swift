@@ -15,11 +15,13 @@ enum StatusTable {
             Printable.text("weir \(report.version), \(report.state)")
                 + ", up \(Quantity.duration(report.uptime)), process \(report.pid)\(process(report.process))",
             "",
+            "ports     \(ports(report.ports.client)) from apps to weir, "
+                + "\(ports(report.ports.upstream)) from weir to its busiest origin",
             "clients   \(of(clients.total, clients.limit)): \(clients.parked) parked, "
                 + "\(clients.exchanging) exchanging, \(clients.waiting) waiting, "
                 + "\(clients.tunnel) in tunnels, "
                 + "\(clients.fresh + clients.readingHead) without a request, \(clients.ending) ending; "
-                + "\(clients.owners) \(clients.owners == 1 ? "owner" : "owners")",
+                + "\(clients.owners) \(clients.owners == 1 ? "owner" : "owners")\(verdicts(clients))",
             "upstream  \(of(pool.connections, pool.limit)): \(pool.leased) leased, \(pool.idle) idle, "
                 + "\(pool.dialling) dialling; peak \(pool.peak)",
             "tunnels   \(of(report.tunnels.open, report.tunnels.limit))",
@@ -29,6 +31,17 @@ enum StatusTable {
             "leases    \(counters.leasesReused) reused, \(counters.leasesFresh) fresh; "
                 + "\(counters.dialsFailed) dials failed",
         ]
+    }
+
+    private static func ports(_ use: TopReport.PortUse) -> String {
+        let end = use.secondsToExhaustion.map { $0 < 86_400 ? ", out in \(Quantity.duration($0))," : "" }
+        return of(use.used, use.limit) + (end ?? "")
+    }
+
+    /// Who does not behave; `weir leaks` says more.
+    private static func verdicts(_ clients: StatusReport.Clients) -> String {
+        let found = [(clients.ownersLeaking, "leaking"), (clients.ownersChurning, "churning")]
+        return found.filter { $0.0 > 0 }.map { ", \($0.0) \($0.1)" }.joined()
     }
 
     /// What went wrong, most frequent first.

@@ -114,7 +114,9 @@ struct TopPage {
     }
 
     private static func end(_ use: TopReport.PortUse) -> String {
-        use.secondsToExhaustion.map { "  out in \(Quantity.duration($0))" } ?? ""
+        // What lies further ahead than a day is noise.
+        guard let left = use.secondsToExhaustion, left < 86_400 else { return "" }
+        return "  out in \(Quantity.duration(left))"
     }
 
     // MARK: Tables
@@ -186,7 +188,7 @@ struct TopPage {
 
     private func foot(_ width: Int) -> String {
         let keys =
-            " q quit  s sort:\(view.order.rawValue)  r reverse  Tab tables  j/k scroll  p pause  +/- pace  h help"
+            " q quit  s sort:\(view.order.rawValue)  r turn  Tab view  j/k scroll  p pause  +/- pace  h help"
         return fitted(keys, width, .reverse, fills: true)
     }
 

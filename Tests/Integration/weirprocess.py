@@ -30,11 +30,11 @@ class Weir:
     """Runs weir inside a namespace on its default ports (the namespace makes them its own).
 
     `settings` becomes one `--set` each, `config` is the text of a settings file, `config_file` the path of
-    one, `prefix` what the command line begins with. Standard error is kept and shown when a test fails.
+    one, `prefix` what the command line begins with, `admin` where the admin server is, if not at its port. Standard error is kept and shown when a test fails.
     """
 
     def __init__(self, namespace, settings=None, config=None, config_file=None, environment=None,
-                 arguments=None, address="127.0.0.1", admin_address="127.0.0.1", prefix=None):
+                 arguments=None, address="127.0.0.1", admin_address="127.0.0.1", admin=None, prefix=None):
         self.namespace = namespace
         self.address, self.port = address, PROXY_PORT
         self.admin_address, self.admin_port = admin_address, ADMIN_PORT
@@ -44,7 +44,7 @@ class Weir:
             self.config_path = os.path.join(self.directory.name, "weir.yaml")
             self.write_config(config)
         self.command = [*(prefix or []), binary(), "run", "--listen", f"{address}:{PROXY_PORT}",
-                        "--admin", f"{admin_address}:{ADMIN_PORT}"]
+                        "--admin", admin or f"{admin_address}:{ADMIN_PORT}"]
         if self.config_path:
             self.command += ["--config", self.config_path]
         for key, value in (settings or {}).items():
@@ -129,7 +129,7 @@ class Weir:
         """The response of the admin listener to GET `path`."""
         peer = connect(self.namespace, self.admin_address, self.admin_port, timeout=2)
         try:
-            return peer.exchange(f"GET {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n")
+            return peer.exchange(f"GET {path} HTTP/1.1\r\nHost: {self.admin_address}\r\nConnection: close\r\n\r\n")
         finally:
             peer.close()
 

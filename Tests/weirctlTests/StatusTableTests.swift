@@ -8,7 +8,9 @@ struct StatusTableTests {
         {"version":"0.1.0","pid":42,"state":"running","started_at":"2026-11-22T21:01:54.123Z","uptime":7380.5,
         "process":{"descriptors":17,"descriptor_limit":null,"resident_bytes":8388608,"log_lines_dropped":0},
         "clients":{"total":4,"limit":4096,"fresh":0,"reading_head":0,"waiting":0,"exchanging":1,"parked":3,
-        "tunnel":0,"ending":0,"owners":1},"tunnels":{"open":0,"limit":1024},
+        "tunnel":0,"ending":0,"owners":1,"owners_healthy":0,"owners_churning":0,"owners_leaking":1},
+        "ports":{"client":{"used":4,"limit":28232,"growth_per_second":2.0,"seconds_to_exhaustion":100,"time_waits":0},
+        "upstream":{"used":3,"limit":null,"growth_per_second":0.0,"seconds_to_exhaustion":null,"time_waits":0}},"tunnels":{"open":0,"limit":1024},
         "queue":{"waiting":0,"limit":null},
         "pool":{"connections":3,"limit":1024,"dialling":0,"leased":1,"idle":2,"peak":12,"origins":3,
         "origins_left_out":1,"by_origin":[
@@ -26,8 +28,9 @@ struct StatusTableTests {
             text == """
                 weir 0.1.0, running, up 2h 3m, process 42, descriptors 17, 8.0 MiB resident
 
+                ports     4 of 28232, out in 1m 40s, from apps to weir, 3 from weir to its busiest origin
                 clients   4 of 4096: 3 parked, 1 exchanging, 0 waiting, 0 in tunnels, 0 without a request, \
-                0 ending; 1 owner
+                0 ending; 1 owner, 1 leaking
                 upstream  3 of 1024: 1 leased, 2 idle, 0 dialling; peak 12
                 tunnels   0 of 1024
                 queue     0

@@ -18,7 +18,7 @@ struct TopTests {
             "ports":{"client":{"used":\(used),"limit":28232,"growth_per_second":2.5,"seconds_to_exhaustion":\(left),
             "time_waits":0},"upstream":{"used":1,"limit":null,"growth_per_second":0.0,"seconds_to_exhaustion":null,
             "time_waits":0}},"clients":{"total":4,"limit":4096,"fresh":0,"reading_head":0,"waiting":0,
-            "exchanging":1,"parked":3,"unread":0,"tunnel":0,"ending":0,"owners":1},"tunnels":{"open":2,"limit":9},
+            "exchanging":1,"parked":3,"unread":0,"tunnel":0,"ending":0,"owners":1,"owners_churning":0,"owners_leaking":0},"tunnels":{"open":2,"limit":9},
             "queue":{"waiting":0,"limit":9},"quiet_tunnels":1,"owners":[\(owners.joined(separator: ","))],
             "owners_left_out":3,"pool":{"connections":3,"limit":99,"dialling":0,"leased":1,"idle":2,"peak":3,
             "origins_left_out":0,"by_origin":[{"origin":"b\u{1B}[2J:80","kind":"http","dialling":0,"leased":1,

@@ -4,6 +4,11 @@ DESTDIR ?=
 SWIFT ?= swift
 RELEASE = -c release --static-swift-stdlib
 
+# What --version says of the build. A source tree without git can be told: make build WEIR_COMMIT=...
+WEIR_COMMIT ?= $(shell git describe --always --match '' --abbrev=12 --dirty 2>/dev/null)
+WEIR_SWIFT ?= $(shell $(SWIFT) --version 2>/dev/null | sed -n 's/.*Swift version \([0-9][0-9.]*\).*/\1/p')
+export WEIR_COMMIT WEIR_SWIFT
+
 .PHONY: run build debug test test-swift test-integration simulate bench demo format lint install clean
 
 run: build

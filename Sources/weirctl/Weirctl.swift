@@ -1,4 +1,5 @@
 import ArgumentParser
+import Reactor
 
 /// The operator's tool; `weir status` and the like hand over to it.
 @main
@@ -6,8 +7,12 @@ struct Weirctl: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "weirctl",
         abstract: "Looks at a running weir.",
-        subcommands: [
-            StatusCommand.self, LeaksCommand.self, DoctorCommand.self, RedirectCommand.self, ReapCommand.self,
-        ]
+        version: "weirctl \(BuildStamp.text())",
+        subcommands: commands + [CompletionsCommand.self]
     )
+
+    /// What there is for people.
+    static let commands: [any ParsableCommand.Type] = [
+        StatusCommand.self, LeaksCommand.self, DoctorCommand.self, RedirectCommand.self, ReapCommand.self,
+    ]
 }

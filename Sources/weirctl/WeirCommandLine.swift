@@ -52,12 +52,18 @@ struct CompletionsCommand: ParsableCommand {
         shouldDisplay: false
     )
 
-    @Argument(help: "bash, zsh or fish.")
+    @Argument(
+        help: "bash, zsh or fish.",
+        transform: { name in
+            guard let shell = CompletionShell(rawValue: name) else {
+                throw ValidationError("'\(name)' is none of bash, zsh and fish")
+            }
+            return shell
+        }
+    )
     var shell: CompletionShell
 
     func run() {
         StandardStream.output.write(WeirCommandLine.completionScript(for: shell) + "\n")
     }
 }
-
-extension CompletionShell: @retroactive ExpressibleByArgument {}

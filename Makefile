@@ -2,7 +2,8 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 SWIFT ?= swift
-RELEASE = -c release --static-swift-stdlib
+# All symbols are bound at the start, so that the tables of addresses are read-only from then on.
+RELEASE = -c release --static-swift-stdlib -Xlinker -z -Xlinker now
 
 # What --version says of the build. A source tree without git can be told: make build WEIR_COMMIT=...
 WEIR_COMMIT ?= $(shell git describe --always --match '' --abbrev=12 --dirty 2>/dev/null)

@@ -2,7 +2,13 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 SWIFT ?= swift
-RELEASE = -c release --static-swift-stdlib
+# All symbols are bound at the start, so that the tables of addresses are read-only from then on.
+RELEASE = -c release --static-swift-stdlib -Xlinker -z -Xlinker now
+
+# What --version says of the build. A source tree without git can be told: make build WEIR_COMMIT=...
+WEIR_COMMIT ?= $(shell git describe --always --match '' --abbrev=12 --dirty 2>/dev/null)
+WEIR_SWIFT ?= $(shell $(SWIFT) --version 2>/dev/null | sed -n 's/.*Swift version \([0-9][0-9.]*\).*/\1/p')
+export WEIR_COMMIT WEIR_SWIFT
 
 .PHONY: run build debug test test-swift test-integration simulate bench demo format lint install clean
 
@@ -62,15 +68,26 @@ lint: bootstrap-tests
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
 	scripts/lint
 
+# PREFIX, DESTDIR and the like: scripts/install-files. Settings that were changed stay, on either way.
+export PREFIX DESTDIR
+.PHONY: uninstall
 install: build
-	install -D -m 0755 .build/release/weir $(DESTDIR)$(PREFIX)/bin/weir
-	install -D -m 0755 .build/release/weirctl $(DESTDIR)$(PREFIX)/bin/weirctl
-	install -D -m 0644 config/weir.yaml $(DESTDIR)/etc/weir/weir.yaml
-	install -D -m 0644 config/known-leaker.yaml $(DESTDIR)/etc/weir/known-leaker.yaml
-	install -D -m 0644 systemd/weir.service $(DESTDIR)$(PREFIX)/lib/systemd/system/weir.service
-	install -D -m 0644 systemd/weir-reap@.service $(DESTDIR)$(PREFIX)/lib/systemd/system/weir-reap@.service
-	install -D -m 0644 systemd/weir-redirect@.service $(DESTDIR)$(PREFIX)/lib/systemd/system/weir-redirect@.service
-	sed -i 's|/usr/local/bin/|$(PREFIX)/bin/|' $(DESTDIR)$(PREFIX)/lib/systemd/system/weir*.service
+	scripts/install-files install
+
+uninstall:
+	scripts/install-files uninstall
+
+# .build/deb/weir_VERSION-REVISION_ARCH.deb, checked by lintian.
+REVISION ?= 1
+.PHONY: deb try-package
+deb: build
+	scripts/bootstrap deb
+	scripts/build-deb $(REVISION)
+
+# Install, use, upgrade, remove and purge it on a bare Debian with a systemd of its own (root).
+try-package: build
+	scripts/bootstrap deb
+	scripts/try-package
 
 clean:
 	$(SWIFT) package clean

@@ -21,6 +21,11 @@ let common: [SwiftSetting] = [
 /// scripts/fuzz builds with this set.
 let isFuzzing = Context.environment["WEIR_FUZZ"] != nil
 
+/// What `--version` says, told by the Makefile: the manifest's own look at git is cached, and would name an older commit.
+func stamp(_ name: String) -> CSetting {
+    .define(name, to: "\"\(Context.environment[name] ?? "")\"")
+}
+
 /// What the fuzzer drives counts its branches for it; the code that checks does not, or its branches
 /// would be explored instead.
 let counted: [SwiftSetting] = isFuzzing ? [.unsafeFlags(["-sanitize=fuzzer,address"])] : []
@@ -66,6 +71,7 @@ let package = Package(
         .systemLibrary(name: "CLibevent", pkgConfig: "libevent_core", providers: [.apt(["libevent-dev"])]),
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
+        .target(name: "CBuildStamp", cSettings: [stamp("WEIR_COMMIT"), stamp("WEIR_SWIFT")]),
         .systemLibrary(name: "CAres", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(
@@ -75,7 +81,7 @@ let package = Package(
         ),
         .target(
             name: "Reactor",
-            dependencies: ["Basics", "Dialling", "CLibevent", "CAres", "CLinux", "CCrypt"],
+            dependencies: ["Basics", "Dialling", "CLibevent", "CAres", "CLinux", "CCrypt", "CBuildStamp"],
             swiftSettings: common
         ),
         .target(

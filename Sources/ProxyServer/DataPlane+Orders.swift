@@ -3,13 +3,6 @@ import Reactor
 
 // What an operator may order.
 extension DataPlane {
-    /// The process is stopping.
-    func drain() {
-        engine.drain(now: loop.now)
-        perform()
-        settle()
-    }
-
     /// Asks clients to go, or no longer, and serves all of them.
     func windDown(_ isWanted: Bool) {
         engine.windDown(isWanted, now: loop.now)

@@ -1,10 +1,11 @@
 import ProxyServer
+import Reactor
 
 /// What `--version` says.
 enum BuildInformation {
     /// The released version, after semver.org.
-    static let version = "0.1.0"
+    static var version: String { BuildStamp.version }
 
-    /// One line: version and the libraries it runs on.
-    static var text: String { "weir \(version) (\(LibraryVersions.text))" }
+    /// One line: version, commit, compiler and the libraries it runs on.
+    static var text: String { "weir \(BuildStamp.text(LibraryVersions.text))" }
 }

@@ -4,8 +4,9 @@ import Testing
 
 @testable import Settings
 
-/// The folder `config` of the checkout.
-private let folder = #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined() + "/config"
+/// The checkout, and its folder `config`.
+private let checkout = #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined()
+private let folder = "\(checkout)/config"
 
 @Suite("the files in config")
 struct ShippedFilesTests {
@@ -13,19 +14,43 @@ struct ShippedFilesTests {
         try LoadedSettings.load(path: "\(folder)/\(name)", environment: [], overrides: [], facts: facts)
     }
 
-    @Test("weir.yaml is what the table of settings generates")
-    func generated() throws {
-        let path = "\(folder)/weir.yaml"
+    @Test(
+        "weir.yaml and its manual page are what the table of settings generates",
+        arguments: [
+            ("config/weir.yaml", defaultFileText()), ("packaging/man/weir.yaml.5", manualPageText()),
+        ]
+    )
+    func generated(_ name: String, _ generated: String) throws {
+        let path = "\(checkout)/\(name)"
         if getenv("REGENERATE_CONFIG") != nil {
             let file = try #require(fopen(path, "w"))
-            fputs(defaultFileText(), file)
+            fputs(generated, file)
             fclose(file)
         }
         let text = try readWholeFile(path, limit: SettingsFile.longest).get()
         #expect(
-            String(decoding: text, as: UTF8.self) == defaultFileText(),
+            String(decoding: text, as: UTF8.self) == generated,
             "run REGENERATE_CONFIG=1 swift test --filter ShippedFilesTests"
         )
+    }
+
+    @Test("the manual page has every setting, and no line that roff would take for a request")
+    func manualPage() {
+        let lines = manualPageText().split(separator: "\n")
+        for row in SettingTable.rows {
+            #expect(lines.contains { $0.hasPrefix("\\fB\(row.key)\\fR (") }, "\(row.key)")
+        }
+        let requests = ["TH", "SH", "SS", "TP", "PP", "B", "BR", "I", "nf", "fi", "\\\""]
+        for line in lines where line.hasPrefix(".") || line.hasPrefix("'") {
+            #expect(requests.contains { line.hasPrefix(".\($0)") }, "\(line)")
+        }
+    }
+
+    @Test("the file that is installed as /etc/weir/weir.yaml changes nothing")
+    func installed() throws {
+        let path = "\(checkout)/packaging/weir.yaml"
+        let loaded = try LoadedSettings.load(path: path, environment: [], overrides: [], facts: roomyHost)
+        #expect(try loaded.settings == Settings.defaults(for: roomyHost))
     }
 
     @Test("weir.yaml gives every setting, each at its default")

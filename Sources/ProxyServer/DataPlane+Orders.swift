@@ -1,8 +1,16 @@
+import Basics
 import ProxyCore
 import Reactor
 
 // What an operator may order.
 extension DataPlane {
+    /// The process is stopping. Parked connections have `lastCall` for another request.
+    func drain(lastCall: Interval, stillAccepts: Bool = false) {
+        engine.drain(lastCall: lastCall, stillAccepts: stillAccepts, now: loop.now)
+        perform()
+        settle()
+    }
+
     /// Asks clients to go, or no longer, and serves all of them.
     func windDown(_ isWanted: Bool) {
         engine.windDown(isWanted, now: loop.now)

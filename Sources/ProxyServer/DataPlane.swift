@@ -279,13 +279,6 @@ final class DataPlane: ReadinessHandler {
         settle()
     }
 
-    /// The process is stopping. Parked connections have `lastCall` for another request.
-    func drain(lastCall: Interval, stillAccepts: Bool = false) {
-        engine.drain(lastCall: lastCall, stillAccepts: stillAccepts, now: loop.now)
-        perform()
-        settle()
-    }
-
     /// The time for draining is up.
     func stop() {
         engine.stop(now: loop.now)

@@ -15,8 +15,9 @@ public enum BuildStamp {
     ///
     /// - Parameter libraries: what to add, such as "libevent 2.1.12-stable".
     public static func text(_ libraries: String...) -> String {
-        let known = ["commit \(commit ?? "unknown")", swift.map { "Swift \($0)" }].compactMap { $0 } + libraries
-        return "\(version) (\(known.joined(separator: ", ")))"
+        var known = ["commit \(commit ?? "unknown")"]
+        if let swift { known.append("Swift \(swift)") }
+        return "\(version) (\((known + libraries).joined(separator: ", ")))"
     }
 
     private static func told(_ text: UnsafePointer<CChar>?) -> String? {

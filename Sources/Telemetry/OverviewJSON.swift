@@ -101,7 +101,8 @@ public enum OverviewJSON {
         buffer.beginObject("durations")
         buffer.beginRows("bounds_us")
         for bucket in 0..<DurationHistogram.bucketCount {
-            if let bound = DurationHistogram.bound(of: bucket) { buffer.number(Int(bound.nanoseconds / 1000)) }
+            guard let bound = DurationHistogram.bound(of: bucket) else { continue }
+            buffer.number(Int(bound.nanoseconds / 1000))
         }
         buffer.endArray()
         buffer.beginRows("counts")

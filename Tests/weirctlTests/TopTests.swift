@@ -80,7 +80,7 @@ struct TopTests {
         let now = try report(requests: 300, failures: 20, uptime: 12, counts: [200, 99, 1])
         let rates = TopRates(from: former, to: now)
         #expect(rates.requests == 100 && rates.failures == 10)
-        #expect(rates.failed == 0.1 && rates.median == 1 && rates.slow == 2)
+        #expect(rates.failed == 0.1 && rates.median == 1000 && rates.slow == 2000)
         var other = former
         other.pid = 8
         #expect(TopRates(from: other, to: now).requests == 0, "a restart is no rate")

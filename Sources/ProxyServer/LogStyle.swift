@@ -1,4 +1,3 @@
-import Glibc
 import Logging
 import Settings
 import Synchronization
@@ -31,15 +30,6 @@ final class LogStyle: Sendable {
     /// Takes over other settings.
     func reconfigure(_ settings: Settings.Log) {
         choice.withLock { $0 = Choice(level: settings.level.loggerLevel, format: settings.format) }
-    }
-
-    /// Whether `descriptor` is the stream that systemd connected to its journal: `$JOURNAL_STREAM` holds the
-    /// device and inode of that stream, and is inherited even where the descriptor has been redirected.
-    static func isJournal(_ descriptor: Int32) -> Bool {
-        guard let variable = getenv("JOURNAL_STREAM") else { return false }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { return false }
-        return String(cString: variable) == "\(status.st_dev):\(status.st_ino)"
     }
 }
 

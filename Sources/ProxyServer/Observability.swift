@@ -45,7 +45,7 @@ final class Observability: AdminPages {
         self.version = version
         startedOnLoop = loop.now
         logWriter = try LogWriter(descriptor: STDERR_FILENO)
-        logStyle = LogStyle(settings.log, isJournal: LogStyle.isJournal(STDERR_FILENO))
+        logStyle = LogStyle(settings.log, isJournal: JournalStream.isConnected(to: STDERR_FILENO))
         log = OperationalLog.logger(logWriter, logStyle)
         leaks = LeakWatch(loop: loop, dataPlane: dataPlane, log: log)
         admin = AdminServer(loop: loop, guardian: AdminGuard(settings), pages: self)

@@ -11,7 +11,7 @@ MARK = "document.documentElement.setAttribute(\"data-ran\",\"1\")"
 HOSTILE = f"<img src=x onerror='{MARK}'><script>{MARK}</script><svg/onload={MARK}>"
 
 
-class AdminPageTests(WeirTestCase):
+class GreedyAdminPageTests(WeirTestCase):
     def setUp(self):
         super().setUp()
         self.browser = Browser(self.namespace)

@@ -151,12 +151,12 @@ struct OperationalLogTests {
             pipe.closeWriter()
         }
         unsetenv("JOURNAL_STREAM")
-        #expect(!LogStyle.isJournal(pipe.writer))
+        #expect(!JournalStream.isConnected(to: pipe.writer))
         var status = stat()
         #expect(fstat(pipe.writer, &status) == 0)
         setenv("JOURNAL_STREAM", "\(status.st_dev):\(status.st_ino)", 1)
-        #expect(LogStyle.isJournal(pipe.writer))
+        #expect(JournalStream.isConnected(to: pipe.writer))
         setenv("JOURNAL_STREAM", "\(status.st_dev):\(status.st_ino + 1)", 1)
-        #expect(!LogStyle.isJournal(pipe.writer), "inherited from elsewhere")
+        #expect(!JournalStream.isConnected(to: pipe.writer), "inherited from elsewhere")
     }
 }

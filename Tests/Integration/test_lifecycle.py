@@ -57,7 +57,7 @@ class SupervisedTestCase(unittest.TestCase):
 
     def status(self, port=ADMIN_PORT, path=None):
         peer = self.client(port, path)
-        return json.loads(peer.exchange("GET /status HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").content)
+        return json.loads(peer.exchange("GET /status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").content)
 
     def unix_listener(self, name="proxy.sock"):
         sock = socket.socket(socket.AF_UNIX)
@@ -402,7 +402,7 @@ class RedirectUpgradeTests(RedirectTestCase):
         self.assertEqual(early.visit(port=8080), DIRECT)
         status = connect(self.namespace, "127.0.0.1", ADMIN_PORT)
         self.addCleanup(status.close)
-        page = json.loads(status.exchange("GET /status HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").content)
+        page = json.loads(status.exchange("GET /status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").content)
         self.assertEqual(page["counters"]["clients_accepted"], 2)
         self.assertEqual(set(self.show()), {"weir"})
 

@@ -15,7 +15,8 @@ public enum BuildStamp {
     ///
     /// - Parameter libraries: what to add, such as "libevent 2.1.12-stable".
     public static func text(_ libraries: String...) -> String {
-        let known = ["commit \(commit ?? "unknown")", swift.map { "Swift \($0)" }].compactMap { $0 } + libraries
+        let compiler = swift.map { ["Swift \($0)"] } ?? []
+        let known = ["commit \(commit ?? "unknown")"] + compiler + libraries
         return "\(version) (\(known.joined(separator: ", ")))"
     }
 

@@ -136,6 +136,20 @@ public enum ChildProcess {
         return file
     }
 
+    /// What this process or thread ignores or holds back is no business of the other program's.
+    ///
+    /// - Parameter flags: further ones of posix_spawnattr_setflags(3).
+    static func setDefaultSignals(_ attributes: inout posix_spawnattr_t, flags: Int32 = 0) {
+        var all = sigset_t()
+        var none = sigset_t()
+        sigfillset(&all)
+        sigemptyset(&none)
+        posix_spawnattr_setsigdefault(&attributes, &all)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        let signals = Int32(POSIX_SPAWN_SETSIGDEF) | Int32(POSIX_SPAWN_SETSIGMASK)
+        posix_spawnattr_setflags(&attributes, Int16(signals | flags))
+    }
+
     private static func spawn(
         _ path: String,
         _ arguments: [String],
@@ -151,15 +165,7 @@ public enum ChildProcess {
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
-        // What this process or thread ignores or holds back is no business of the other program's.
-        var all = sigset_t()
-        var none = sigset_t()
-        sigfillset(&all)
-        sigemptyset(&none)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        let flags = Int32(POSIX_SPAWN_SETSIGDEF) | Int32(POSIX_SPAWN_SETSIGMASK)
-        posix_spawnattr_setflags(&attributes, Int16(flags | (inSession ? Int32(WEIR_POSIX_SPAWN_SETSID) : 0)))
+        setDefaultSignals(&attributes, flags: inSession ? Int32(WEIR_POSIX_SPAWN_SETSID) : 0)
         var words: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) }
         words.append(nil)
         // Messages are read, so they must be in one language.

@@ -34,20 +34,9 @@ public enum OverviewJSON {
     }
 
     private static func writeProcess(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {
-        let process = snapshot.process
-        buffer.member("version", process.version)
-        buffer.member("pid", process.processID)
-        buffer.member("state", snapshot.isDraining ? "draining" : "running")
-        buffer.beginArray("listen")
-        for place in process.places { buffer.element(place) }
-        buffer.endArray()
-        buffer.member("started_at", process.startedAt)
-        buffer.member("uptime", process.uptime)
+        StatusJSON.writeIdentity(snapshot, &buffer)
         buffer.beginObject("process")
-        if let open = process.openDescriptors { buffer.member("descriptors", open) }
-        buffer.member("descriptor_limit", limit: process.descriptorLimit ?? .max)
-        if let bytes = process.residentBytes { buffer.member("resident_bytes", bytes) }
-        if let time = process.processorTime { buffer.member("processor_time", time) }
+        StatusJSON.writeResources(snapshot.process, &buffer)
         buffer.endObject()
     }
 

@@ -36,7 +36,8 @@ public enum StatusJSON {
         buffer.append("\n")
     }
 
-    private static func writeProcess(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {
+    /// Which process it is, and where it serves.
+    static func writeIdentity(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {
         let process = snapshot.process
         buffer.member("version", process.version)
         buffer.member("pid", process.processID)
@@ -46,11 +47,21 @@ public enum StatusJSON {
         buffer.endArray()
         buffer.member("started_at", process.startedAt)
         buffer.member("uptime", process.uptime)
-        buffer.beginObject("process")
+    }
+
+    /// Members that say what it costs its host.
+    static func writeResources(_ process: ProcessFigures, _ buffer: inout ByteBuffer) {
         if let open = process.openDescriptors { buffer.member("descriptors", open) }
         buffer.member("descriptor_limit", limit: process.descriptorLimit ?? .max)
         if let bytes = process.residentBytes { buffer.member("resident_bytes", bytes) }
         if let time = process.processorTime { buffer.member("processor_time", time) }
+    }
+
+    private static func writeProcess(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {
+        let process = snapshot.process
+        writeIdentity(snapshot, &buffer)
+        buffer.beginObject("process")
+        writeResources(process, &buffer)
         buffer.member("log_lines_dropped", process.logLinesDropped)
         buffer.member("reloads", process.reloads)
         buffer.member("reloads_refused", process.reloadsRefused)

@@ -17,64 +17,85 @@ extension ReactorSuite {
             if let names { setenv("LISTEN_FDNAMES", names, 1) }
         }
 
+        /// In a process of its own: lets a test use the descriptors from 3 on, of which some are the harness's, which
+        /// must find them again to tell the outcome.
+        private static func onLowDescriptors(_ body: () throws -> Void) rethrows {
+            let own = (Int32(3)..<10).map { ($0, fcntl($0, F_DUPFD, 300)) }
+            defer {
+                for (descriptor, copy) in own {
+                    if copy >= 0 { _ = dup2(copy, descriptor) } else { close(descriptor) }
+                }
+            }
+            try body()
+        }
+
         @Test("TCP and Unix sockets are taken with their names, and the variables go")
         func taken() async {
             await #expect(processExitsWith: .success) {
-                let path = P_tmpdir + "/weir-inherit-\(getpid()).sock"
-                let tcp = try ListeningSocket.open(on: Loopback.anyPort)
-                let unix = try ListeningSocket.open(at: path, mode: 0o600)
-                Self.inherit([tcp.descriptor, unix.descriptor], names: "weir.socket:admin")
-                let found = try Inheritance.take()
-                #expect(found.predecessor == nil)
-                #expect(found.sockets.map(\.name) == ["weir.socket", "admin"])
-                #expect(found.sockets.map(\.socket.descriptor) == [3, 4])
-                #expect(found.sockets.map(\.socket.place) == [tcp.place, .unix(path)])
-                #expect(found.sockets.allSatisfy { $0.socket.isKeptByManager && $0.socket.file == nil })
-                for descriptor: Int32 in [3, 4] {
-                    #expect(fcntl(descriptor, F_GETFD) & FD_CLOEXEC != 0)
-                    #expect(fcntl(descriptor, F_GETFL) & O_NONBLOCK != 0)
+                try Self.onLowDescriptors {
+                    let path = P_tmpdir + "/weir-inherit-\(getpid()).sock"
+                    let tcp = try ListeningSocket.open(on: Loopback.anyPort)
+                    let unix = try ListeningSocket.open(at: path, mode: 0o600)
+                    Self.inherit([tcp.descriptor, unix.descriptor], names: "weir.socket:admin")
+                    let found = try Inheritance.take()
+                    #expect(found.predecessor == nil)
+                    #expect(found.sockets.map(\.name) == ["weir.socket", "admin"])
+                    #expect(found.sockets.map(\.socket.descriptor) == [3, 4])
+                    #expect(found.sockets.map(\.socket.place) == [tcp.place, .unix(path)])
+                    #expect(found.sockets.allSatisfy { $0.socket.isKeptByManager && $0.socket.file == nil })
+                    for descriptor: Int32 in [3, 4] {
+                        #expect(fcntl(descriptor, F_GETFD) & FD_CLOEXEC != 0)
+                        #expect(fcntl(descriptor, F_GETFL) & O_NONBLOCK != 0)
+                    }
+                    for name in ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"] {
+                        #expect(getenv(name) == nil)
+                    }
+                    #expect(try Inheritance.take().sockets.isEmpty, "once only")
+                    // The file is the manager's.
+                    found.sockets[1].socket.close()
+                    #expect(access(path, F_OK) == 0)
+                    unlink(path)
                 }
-                for name in ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"] { #expect(getenv(name) == nil) }
-                #expect(try Inheritance.take().sockets.isEmpty, "once only")
-                // The file is the manager's.
-                found.sockets[1].socket.close()
-                #expect(access(path, F_OK) == 0)
-                unlink(path)
             }
         }
 
         @Test("what is meant for another process is left alone")
         func ofAnother() async {
             await #expect(processExitsWith: .success) {
-                let tcp = try ListeningSocket.open(on: Loopback.anyPort)
-                Self.inherit([tcp.descriptor], pid: getpid() + 1)
-                #expect(try Inheritance.take().sockets.isEmpty)
-                #expect(getenv("LISTEN_FDS") == nil)
+                try Self.onLowDescriptors {
+                    let tcp = try ListeningSocket.open(on: Loopback.anyPort)
+                    Self.inherit([tcp.descriptor], pid: getpid() + 1)
+                    #expect(try Inheritance.take().sockets.isEmpty)
+                    #expect(getenv("LISTEN_FDS") == nil)
+                }
             }
         }
 
         @Test("what is no stream socket that listens is refused by number and name")
         func wrongKinds() async {
             await #expect(processExitsWith: .success) {
-                let cases: [(Int32, String)] = [
-                    (socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0), "is no stream socket"),
-                    (socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0), "does not listen"),
-                    (open("/dev/null", O_RDONLY), "is no socket"),
-                ]
-                for (descriptor, expected) in cases {
-                    Self.inherit([descriptor], names: "odd")
-                    let error = #expect(throws: InheritanceError.self) { try Inheritance.take() }
-                    #expect(
-                        error?.description.hasPrefix("descriptor 3 (odd) of LISTEN_FDS \(expected)") == true
-                    )
+                Self.onLowDescriptors {
+                    let cases: [(Int32, String)] = [
+                        (socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0), "is no stream socket"),
+                        (socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0), "does not listen"),
+                        (open("/dev/null", O_RDONLY), "is no socket"),
+                    ]
+                    for (descriptor, expected) in cases {
+                        Self.inherit([descriptor], names: "odd")
+                        let error = #expect(throws: InheritanceError.self) { try Inheritance.take() }
+                        #expect(
+                            error?.description.hasPrefix("descriptor 3 (odd) of LISTEN_FDS \(expected)")
+                                == true
+                        )
+                    }
+                    close(3)
+                    setenv("LISTEN_FDS", "1", 1)
+                    setenv("LISTEN_PID", "\(getpid())", 1)
+                    #expect(throws: InheritanceError.self) { try Inheritance.take() }
+                    setenv("LISTEN_FDS", "many", 1)
+                    setenv("LISTEN_PID", "\(getpid())", 1)
+                    #expect(throws: InheritanceError.self) { try Inheritance.take() }
                 }
-                close(3)
-                setenv("LISTEN_FDS", "1", 1)
-                setenv("LISTEN_PID", "\(getpid())", 1)
-                #expect(throws: InheritanceError.self) { try Inheritance.take() }
-                setenv("LISTEN_FDS", "many", 1)
-                setenv("LISTEN_PID", "\(getpid())", 1)
-                #expect(throws: InheritanceError.self) { try Inheritance.take() }
             }
         }
 
@@ -90,10 +111,12 @@ extension ReactorSuite {
         @Test("a hand-over without the channel that goes with it is not believed")
         func noChannel() async {
             await #expect(processExitsWith: .success) {
-                for descriptor: Int32 in 3..<10 { close(descriptor) }
-                setenv("WEIR_HANDOVER", "1:1:2:", 1)
-                #expect(throws: InheritanceError.self) { try Inheritance.take() }
-                #expect(getenv("WEIR_HANDOVER") == nil)
+                Self.onLowDescriptors {
+                    for descriptor: Int32 in 3..<10 { close(descriptor) }
+                    setenv("WEIR_HANDOVER", "1:1:2:", 1)
+                    #expect(throws: InheritanceError.self) { try Inheritance.take() }
+                    #expect(getenv("WEIR_HANDOVER") == nil)
+                }
             }
         }
 

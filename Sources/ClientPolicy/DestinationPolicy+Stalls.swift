@@ -74,16 +74,27 @@ extension DestinationPolicy {
     public func longestStalledOfHeaviest() -> SlotID? { longestStalled { _ in true } }
 
     private func longestStalled(_ isMeant: (SlotID) -> Bool) -> SlotID? {
-        if stalled == 0 { return nil }
+        stalled == 0 ? nil : longestOfHeaviest({ $0.stalled }, where: { owner, _ in isMeant(owner) })
+    }
+
+    /// The first member of the longest of all destinations' lists, which of equally long ones does not matter.
+    ///
+    /// - Parameter isMeant: Whether an owner's list with this first member counts.
+    func longestOfHeaviest(
+        _ list: (Destination) -> ListEnds,
+        where isMeant: (_ owner: SlotID, _ first: SlotID) -> Bool
+    ) -> SlotID? {
         var most: Int32 = 0
-        var longest: Int32 = -1
+        var longest: SlotID?
         for slot in 0..<destinations.capacity {
-            guard let id = destinations.occupant(of: slot), destinations[id].stalled.count > most,
-                isMeant(destinations[id].key.owner)
-            else { continue }
-            most = destinations[id].stalled.count
-            longest = destinations[id].stalled.first
+            guard let id = destinations.occupant(of: slot) else { continue }
+            let ends = list(destinations[id])
+            guard ends.count > most else { continue }
+            let first = members[Int(ends.first)].id
+            guard isMeant(destinations[id].key.owner, first) else { continue }
+            most = ends.count
+            longest = first
         }
-        return longest < 0 ? nil : members[Int(longest)].id
+        return longest
     }
 }

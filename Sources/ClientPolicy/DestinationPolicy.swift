@@ -287,19 +287,7 @@ public struct DestinationPolicy {
     ///
     /// - Parameter isMeant: Whether an owner's tunnel counts; asked of the longest quiet one for all.
     public func longestUnprovenOfHeaviest(where isMeant: (_ owner: SlotID, _ id: SlotID) -> Bool) -> SlotID? {
-        if quiet == 0 { return nil }
-        var most: Int32 = 0
-        var longest: SlotID?
-        for slot in 0..<destinations.capacity {
-            guard let id = destinations.occupant(of: slot), destinations[id].unproven.count > most else {
-                continue
-            }
-            let member = members[Int(destinations[id].unproven.first)].id
-            guard isMeant(destinations[id].key.owner, member) else { continue }
-            most = destinations[id].unproven.count
-            longest = member
-        }
-        return longest
+        quiet == 0 ? nil : longestOfHeaviest({ $0.unproven }, where: isMeant)
     }
 
     /// All that an owner has anything to, in no order.

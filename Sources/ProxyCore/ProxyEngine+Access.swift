@@ -34,9 +34,9 @@ extension ProxyEngine {
         let text = heads[exchange.head].span.extracting(start..<start + Int(exchange.hostCount))
         let denial =
             clients[id].interception == .none
-            ? configuration.access.judge(host: ProxyEngine.string(text), port: exchange.port)
+            ? configuration.access.judge(host: String(decoding: text), port: exchange.port)
             : configuration.access.judge(
-                claimed: ProxyEngine.string(text),
+                claimed: String(decoding: text),
                 at: originals[id.index].host,
                 port: exchange.port
             )
@@ -46,12 +46,5 @@ extension ProxyEngine {
         case .host: return .hostDenied
         case .address: return .addressDenied
         }
-    }
-
-    static func string(_ bytes: Span<UInt8>) -> String {
-        var copy: [UInt8] = []
-        copy.reserveCapacity(bytes.count)
-        for index in bytes.indices { copy.append(bytes[index]) }
-        return String(decoding: copy, as: UTF8.self)
     }
 }

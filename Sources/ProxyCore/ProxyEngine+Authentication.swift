@@ -73,7 +73,7 @@ extension ProxyEngine {
         guard fields.count(of: .proxyAuthorization) == 1, let field = fields.first(.proxyAuthorization) else {
             return nil
         }
-        let value = ProxyEngine.string(bytes.extracting(field.value.range))
+        let value = String(decoding: bytes.extracting(field.value.range))
         let parts = value.split(separator: " ", maxSplits: 1)
         guard parts.count == 2, parts[0].lowercased() == "basic" else { return nil }
         let digits = parts[1].utf8.filter { $0 != UInt8(ascii: " ") }

@@ -20,7 +20,7 @@ extension ProxyEngine {
     @inline(never)
     mutating func noteRoute(_ id: SlotID, _ bytes: Span<UInt8>, _ target: RequestTarget) {
         guard let parent = configuration.parent else { return }
-        let host = ProxyEngine.string(bytes.extracting(target.host.range))
+        let host = String(decoding: bytes.extracting(target.host.range))
         guard parent.leads(to: host, target.port) else { return }
         clients[id].exchange.isThroughParent = true
         guard clients[id].exchange.isConnect, fields.present.contains(.via) else { return }

@@ -20,10 +20,7 @@ extension ProxyEngine {
         isDraining = true
         self.stillAccepts = stillAccepts
         self.lastCall = lastCall
-        for slot in 0..<clients.capacity {
-            guard let id = clients.occupant(of: slot), clients[id].phase == .parked else { continue }
-            if !lastCall.isUnlimited { arm(id, .lastCall) }
-        }
+        if !lastCall.isUnlimited { rearmParked() }
         if stillAccepts { return }
         // Who has asked for nothing by the end of a grace will hardly do so.
         clientDeadlines.clamp(lane: ClientLane.request.rawValue, to: now + configuration.closeGrace)
@@ -33,11 +30,20 @@ extension ProxyEngine {
 
     /// Asks clients to go, or no longer: every response announces the close, and parked connections have a last call,
     /// while new connections and requests are served as ever.
-    public mutating func windDown(_ isWanted: Bool, lastCall: Interval = .seconds(1), now: MonotonicTime) {
+    public mutating func windDown(_ isWanted: Bool, now: MonotonicTime) {
         begin(now)
         isWindingDown = isWanted
         if isDraining { return }
-        self.lastCall = min(lastCall, configuration.closeGrace)
+        lastCall = usualLastCall
+        rearmParked()
+    }
+
+    /// How long parked connections have for another request, whose response announces the close. A connection that is
+    /// quiet for longer is hardly in use at the moment when it is closed; and whoever wants short closes has a short
+    /// last call, too.
+    public var usualLastCall: Interval { min(.seconds(1), configuration.closeGrace) }
+
+    private mutating func rearmParked() {
         for slot in 0..<clients.capacity {
             guard let id = clients.occupant(of: slot), clients[id].phase == .parked else { continue }
             armParked(id)

@@ -18,7 +18,7 @@ struct AdminGuard: Equatable {
     /// - Parameter host: Without brackets and port.
     func objection(toName host: Span<UInt8>, isIPv6Literal: Bool) -> String? {
         if isUnixSocket || isIPv6Literal || AddressText.ipv4(host) != nil { return nil }
-        let name = Self.text(host).lowercased()
+        let name = String(decoding: host).lowercased()
         if name == "localhost" || names.contains(name) { return nil }
         return "asked under the name \(name); use an address or localhost, or add it to admin_hosts"
     }
@@ -29,7 +29,7 @@ struct AdminGuard: Equatable {
         if !takesOrders { return (403, "no orders are taken here: admin_orders is off") }
         // Whoever makes weir itself, or another proxy, carry a request here was not let in by address or file.
         if fields.first(.via) != nil { return (403, "orders are not taken through a proxy") }
-        let length = fields.first(.contentLength).map { Self.text(bytes.extracting($0.value.range)) }
+        let length = fields.first(.contentLength).map { String(decoding: bytes.extracting($0.value.range)) }
         if fields.first(.transferEncoding) != nil || (length ?? "0") != "0" {
             return (413, "an order has no content; its parameters are in the query")
         }
@@ -37,7 +37,7 @@ struct AdminGuard: Equatable {
             return site == "same-origin" ? nil : (403, "a page of another origin gives no orders here")
         }
         guard let origin = Self.value(of: "origin", bytes, fields) else { return nil }
-        let host = fields.first(.host).map { Self.text(bytes.extracting($0.value.range)) } ?? ""
+        let host = fields.first(.host).map { String(decoding: bytes.extracting($0.value.range)) } ?? ""
         let isOwn = ["http://", "https://"].contains { origin.lowercased() == $0 + host.lowercased() }
         return isOwn ? nil : (403, "a page of another origin gives no orders here")
     }
@@ -46,14 +46,8 @@ struct AdminGuard: Equatable {
     private static func value(of name: String, _ bytes: Span<UInt8>, _ fields: FieldTable) -> String? {
         for index in 0..<fields.count
         where ASCII.equalsIgnoringCase(bytes.extracting(fields[index].name.range), name) {
-            return text(bytes.extracting(fields[index].value.range))
+            return String(decoding: bytes.extracting(fields[index].value.range))
         }
         return nil
-    }
-
-    static func text(_ bytes: Span<UInt8>) -> String {
-        var copy: [UInt8] = []
-        for index in bytes.indices { copy.append(bytes[index]) }
-        return String(decoding: copy, as: UTF8.self)
     }
 }

@@ -82,7 +82,7 @@ enum AdminRequest: Equatable {
         _ fields: FieldTable,
         _ guardian: AdminGuard
     ) -> AdminRequest {
-        let whole = AdminGuard.text(bytes.extracting(target.path.range))
+        let whole = String(decoding: bytes.extracting(target.path.range))
         let parts = whole.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         let path = parts[0].isEmpty ? "/" : String(parts[0])
         guard let route = AdminRoute(path) else {

@@ -45,7 +45,6 @@ final class DataPlane: ReadinessHandler {
     private(set) var upstreamTrend = PortTrend()
     private var timer: LoopTimer?
     private var sampler: LoopTimer?
-    private var isSampleDue = false
     /// From an event to the sample that shows it.
     static let samplePeriod = Interval.seconds(2)
     /// Called within `samplePeriod` of every event, once for all of that time; not at all while nothing happens,
@@ -86,10 +85,7 @@ final class DataPlane: ReadinessHandler {
             perform()
             settle()
         }
-        sampler = LoopTimer(loop: loop) { [unowned self] in
-            isSampleDue = false
-            onSample()
-        }
+        sampler = LoopTimer(loop: loop) { [unowned self] in onSample() }
         dialer.onFinished = { [unowned self] token, result in dialFinished(token, result) }
         readClock()
     }
@@ -315,10 +311,7 @@ final class DataPlane: ReadinessHandler {
             readClock()
             noteTrends()
         }
-        if !isSampleDue {
-            isSampleDue = true
-            sampler?.arm(at: loop.now + DataPlane.samplePeriod)
-        }
+        if let sampler, sampler.armedFor == .never { sampler.arm(at: loop.now + DataPlane.samplePeriod) }
         let hasRoom = engine.canAccept
         if hasRoom == hadRoom && !engine.isDraining { return }
         hadRoom = hasRoom

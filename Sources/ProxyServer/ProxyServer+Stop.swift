@@ -5,10 +5,7 @@ import Reactor
 import Settings
 
 extension ProxyServer {
-    /// How long parked connections have for another request, whose response announces the close, when the process is
-    /// told to end. A connection that is quiet for longer is hardly in use at the moment when it is closed.
-    private static let lastCall = Interval.seconds(1)
-    /// How long new clients are served behind it, while parked connections are given `client.close_grace`.
+    /// How long new clients are served behind the last call, while parked connections are given `client.close_grace`.
     private static let longestGrace = Interval.seconds(2)
     /// What the end of a process takes that has handed over and is still not at rest at `drain_timeout`: the last
     /// call, and the steps of the close behind it.
@@ -86,8 +83,7 @@ extension ProxyServer {
         dataPlane.drain(lastCall: .unlimited)
     }
 
-    /// Whoever wants short closes has a short last call, too.
-    private var lastCall: Interval { min(ProxyServer.lastCall, loaded.settings.client.closeGrace) }
+    private var lastCall: Interval { dataPlane.engine.usualLastCall }
 
     /// Sets `drain_timeout` going.
     private func endInTime(keepingEarlier: Bool) {

@@ -41,43 +41,19 @@ public enum OverviewJSON {
     }
 
     private static func writePool(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {
-        let counts = snapshot.poolCounts
         buffer.beginObject("pool")
-        buffer.member("connections", counts.dialling + counts.leased + counts.idle)
-        buffer.member("limit", limit: snapshot.configuration.pool.maxConnections)
-        for (state, count) in counts.states { buffer.member(state, count) }
-        buffer.member("peak", snapshot.pool.peakConnections)
+        StatusJSON.writePoolCounts(snapshot, most: maxRows, &buffer)
         buffer.member("per_origin_limit", limit: snapshot.configuration.pool.maxPerDestination)
-        buffer.member("origins", snapshot.origins.count)
-        buffer.member("origins_left_out", max(0, snapshot.origins.count - maxRows))
-        StatusJSON.writeOrigins(snapshot.origins, most: maxRows, &buffer)
         buffer.endObject()
     }
 
     private static func writeCounters(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {
         let engine = snapshot.engine
-        let pool = snapshot.pool
         buffer.beginObject("counters")
-        buffer.member("clients_accepted", engine.clientsAccepted)
-        buffer.member("clients_refused", snapshot.clientRefusals)
-        buffer.member("requests", engine.requests)
+        StatusJSON.writeTraffic(snapshot, &buffer)
         buffer.member("failures", engine.failures)
-        buffer.member("tunnels_opened", engine.tunnelsOpened)
-        buffer.member("retries", engine.retries)
-        buffer.member("bytes_up", engine.bytesUp)
-        buffer.member("bytes_down", engine.bytesDown)
-        buffer.member("leases_reused", pool.leasesReused)
-        buffer.member("leases_fresh", pool.leasesFresh)
-        buffer.member("dials_failed", pool.dialsFailed)
-        buffer.member("waits", pool.waits)
-        buffer.member("queue_refusals", pool.queueRefusals)
         buffer.beginObject("responses")
         for hundreds in 2...5 { buffer.member("\(hundreds)xx", engine.responses.count(at: hundreds)) }
-        buffer.endObject()
-        buffer.beginObject("outcomes")
-        for cause in Cause.allCases {
-            buffer.member(cause.name, engine.outcomes.count(at: Int(cause.rawValue)))
-        }
         buffer.endObject()
         buffer.beginArray("failing")
         for cause in Cause.allCases where cause.isFailure { buffer.element(cause.name) }

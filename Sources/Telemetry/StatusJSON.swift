@@ -136,20 +136,25 @@ public enum StatusJSON {
     }
 
     private static func writePool(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {
-        let counts = snapshot.poolCounts
         buffer.beginObject("pool")
+        writePoolCounts(snapshot, most: maxOrigins, &buffer)
+        buffer.endObject()
+    }
+
+    /// Members that say what is in the pool, and the largest origins.
+    static func writePoolCounts(_ snapshot: ProxySnapshot, most: Int, _ buffer: inout ByteBuffer) {
+        let counts = snapshot.poolCounts
         buffer.member("connections", counts.dialling + counts.leased + counts.idle)
         buffer.member("limit", limit: snapshot.configuration.pool.maxConnections)
         for (state, count) in counts.states { buffer.member(state, count) }
         buffer.member("peak", snapshot.pool.peakConnections)
         buffer.member("origins", snapshot.origins.count)
-        buffer.member("origins_left_out", max(0, snapshot.origins.count - maxOrigins))
-        writeOrigins(snapshot.origins, most: maxOrigins, &buffer)
-        buffer.endObject()
+        buffer.member("origins_left_out", max(0, snapshot.origins.count - most))
+        writeOrigins(snapshot.origins, most: most, &buffer)
     }
 
     /// Adds the member `by_origin`, the largest first.
-    static func writeOrigins(
+    private static func writeOrigins(
         _ origins: [UpstreamPool.OriginReport],
         most: Int,
         _ buffer: inout ByteBuffer
@@ -183,20 +188,9 @@ public enum StatusJSON {
         let engine = snapshot.engine
         let pool = snapshot.pool
         buffer.beginObject("counters")
-        buffer.member("clients_accepted", engine.clientsAccepted)
-        buffer.member("clients_refused", snapshot.clientRefusals)
-        buffer.member("requests", engine.requests)
-        buffer.member("tunnels_opened", engine.tunnelsOpened)
+        writeTraffic(snapshot, &buffer)
         buffer.member("own_responses", engine.ownResponses)
-        buffer.member("retries", engine.retries)
-        buffer.member("bytes_up", engine.bytesUp)
-        buffer.member("bytes_down", engine.bytesDown)
-        buffer.member("leases_reused", pool.leasesReused)
-        buffer.member("leases_fresh", pool.leasesFresh)
         buffer.member("dials_started", pool.dialsStarted)
-        buffer.member("dials_failed", pool.dialsFailed)
-        buffer.member("waits", pool.waits)
-        buffer.member("queue_refusals", pool.queueRefusals)
         buffer.member("closed_in_grace", engine.gracefulCloses)
         buffer.member("reset_after_grace", engine.resetAfterGrace)
         buffer.beginObject("intercepted")
@@ -204,11 +198,6 @@ public enum StatusJSON {
             buffer.member(kind.name, engine.intercepted.count(at: Int(kind.rawValue)))
         }
         buffer.member("refused", snapshot.redirect.refused)
-        buffer.endObject()
-        buffer.beginObject("outcomes")
-        for cause in Cause.allCases {
-            buffer.member(cause.name, engine.outcomes.count(at: Int(cause.rawValue)))
-        }
         buffer.endObject()
         buffer.beginObject("limits_reached")
         for limit in Limit.allCases {
@@ -225,6 +214,29 @@ public enum StatusJSON {
             buffer.member(refusal.name, pool.refusals.count(at: Int(refusal.rawValue)))
         }
         buffer.endObject()
+        buffer.endObject()
+    }
+
+    /// Counters since start that say how much there was to do, and how it ended.
+    static func writeTraffic(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {
+        let engine = snapshot.engine
+        let pool = snapshot.pool
+        buffer.member("clients_accepted", engine.clientsAccepted)
+        buffer.member("clients_refused", snapshot.clientRefusals)
+        buffer.member("requests", engine.requests)
+        buffer.member("tunnels_opened", engine.tunnelsOpened)
+        buffer.member("retries", engine.retries)
+        buffer.member("bytes_up", engine.bytesUp)
+        buffer.member("bytes_down", engine.bytesDown)
+        buffer.member("leases_reused", pool.leasesReused)
+        buffer.member("leases_fresh", pool.leasesFresh)
+        buffer.member("dials_failed", pool.dialsFailed)
+        buffer.member("waits", pool.waits)
+        buffer.member("queue_refusals", pool.queueRefusals)
+        buffer.beginObject("outcomes")
+        for cause in Cause.allCases {
+            buffer.member(cause.name, engine.outcomes.count(at: Int(cause.rawValue)))
+        }
         buffer.endObject()
     }
 

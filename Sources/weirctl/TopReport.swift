@@ -12,16 +12,6 @@ struct TopReport: Decodable, Equatable {
         var upstream: PortUse
     }
 
-    struct Pool: Decodable, Equatable {
-        var connections: Int
-        var limit: Int?
-        var dialling: Int
-        var leased: Int
-        var idle: Int
-        var originsLeftOut: Int
-        var byOrigin: [StatusReport.Origin]
-    }
-
     struct Counters: Decodable, Equatable {
         var requests: Int
         var failures: Int
@@ -47,7 +37,7 @@ struct TopReport: Decodable, Equatable {
     var quietTunnels: Int
     var owners: [LeaksReport.Owner]
     var ownersLeftOut: Int
-    var pool: Pool
+    var pool: StatusReport.Pool
     var counters: Counters
     var durations: Durations
 

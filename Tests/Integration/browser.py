@@ -12,6 +12,8 @@ import subprocess
 import tempfile
 import time
 
+from eventually import eventually
+
 
 class Browser:
     """A browser inside `namespace` with one tab."""
@@ -117,9 +119,11 @@ class Browser:
         except ProcessLookupError:
             pass
         self.process.wait()
-        for _ in range(50):
-            try:
-                self.profile.cleanup()
-                return
-            except OSError:
-                time.sleep(0.05)
+        eventually(self.remove_profile, 5, "Chromium lets go of its profile")
+
+    def remove_profile(self):
+        try:
+            self.profile.cleanup()
+            return True
+        except OSError:
+            return False

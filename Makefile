@@ -5,10 +5,11 @@ SWIFT ?= swift
 # All symbols are bound at the start, so that the tables of addresses are read-only from then on.
 RELEASE = -c release --static-swift-stdlib -Xlinker -z -Xlinker now
 
-# What --version says of the build. A source tree without git can be told: make build WEIR_COMMIT=...
-WEIR_COMMIT ?= $(shell git describe --always --match '' --abbrev=12 --dirty 2>/dev/null)
-WEIR_SWIFT ?= $(shell $(SWIFT) --version 2>/dev/null | sed -n 's/.*Swift version \([0-9][0-9.]*\).*/\1/p')
-export WEIR_COMMIT WEIR_SWIFT
+# What --version says of the build; not WEIR_…, as `make run` hands its environment on, and weir takes those for settings.
+# A source tree without git can be told: make build BUILD_COMMIT=...
+BUILD_COMMIT ?= $(shell git describe --always --match '' --abbrev=12 --dirty 2>/dev/null)
+BUILD_SWIFT ?= $(shell $(SWIFT) --version 2>/dev/null | sed -n 's/.*Swift version \([0-9][0-9.]*\).*/\1/p')
+export BUILD_COMMIT BUILD_SWIFT
 
 .PHONY: run build debug test test-swift test-integration simulate bench demo format lint install clean
 

@@ -71,7 +71,7 @@ let package = Package(
         .systemLibrary(name: "CLibevent", pkgConfig: "libevent_core", providers: [.apt(["libevent-dev"])]),
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
-        .target(name: "CBuildStamp", cSettings: [stamp("WEIR_COMMIT"), stamp("WEIR_SWIFT")]),
+        .target(name: "CBuildStamp", cSettings: [stamp("BUILD_COMMIT"), stamp("BUILD_SWIFT")]),
         .systemLibrary(name: "CAres", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(

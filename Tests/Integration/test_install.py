@@ -54,6 +54,12 @@ class InstallTest(unittest.TestCase):
             self.assertIn(name, there)
         self.assertEqual(self.files("uninstall"), (set(), ""))
 
+    def test_weir_starts_in_the_environment_that_make_hands_on(self):
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("WEIR_")}
+        done = subprocess.run(["make", "-s", "-C", REPOSITORY, "--eval", f"as-run:\n\t@{binary()} check", "as-run"],
+                              env=environment, capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
     def test_settings_that_were_changed_stay(self):
         self.files("install")
         with open(self.root + "/etc/weir/weir.yaml", "a", encoding="utf-8") as file:

@@ -42,6 +42,7 @@ public struct ClientPolicy {
         var isExcused = false
     }
 
+    private let inPlace = InPlace()
     /// The bounds in force.
     public var limits: ClientLimits { didSet { forgetSurplus() } }
     var owners = SlotMap<Owner>()

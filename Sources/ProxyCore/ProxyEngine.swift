@@ -13,6 +13,7 @@ public import UpstreamPool
 ///
 /// Not copyable: a copy would retain every table of the engine, and there is one proxy.
 public struct ProxyEngine: ~Copyable {
+    private let inPlace = InPlace()
     /// Settings in force.
     public private(set) var configuration: EngineConfiguration
     /// The upstream connections.

@@ -39,6 +39,7 @@ public struct UpstreamPool {
         var since: MonotonicTime
     }
 
+    private let inPlace = InPlace()
     /// The bounds in force.
     public internal(set) var limits: PoolLimits
     /// The instant of the event being handled.

@@ -10,10 +10,18 @@ struct Authority {
     let port: UInt16?
 
     init(_ bytes: Span<UInt8>, _ range: ByteRange) throws(WireError) {
+        do throws(WireError) {
+            try self.init(withoutUserInfo: bytes, range)
+        } catch {
+            // Nothing with it passes; but in user:password@host the password looks like a port.
+            for index in range.range where bytes[index] == UInt8(ascii: "@") { throw .userInfoInAuthority }
+            throw error
+        }
+    }
+
+    private init(withoutUserInfo bytes: Span<UInt8>, _ range: ByteRange) throws(WireError) {
         let start = Int(range.start)
         let end = Int(range.end)
-        // Tested first, because in user:password@host the password looks like a port.
-        for index in start..<end where bytes[index] == UInt8(ascii: "@") { throw .userInfoInAuthority }
         if start == end { throw .emptyHost }
         let hostEnd: Int
         if bytes[start] == UInt8(ascii: "[") {

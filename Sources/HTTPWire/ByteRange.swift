@@ -35,4 +35,13 @@ public struct ByteRange: Hashable, Sendable, BitwiseCopyable {
 
     /// The run as a range of indices, for `Span.extracting`.
     @inlinable public var range: Range<Int> { Int(start)..<Int(end) }
+
+    /// Whether two runs of the same bytes read alike, in case too.
+    public func hasSameBytes(as other: ByteRange, in bytes: Span<UInt8>) -> Bool {
+        if count != other.count { return false }
+        for offset in 0..<count where bytes[Int(start) &+ offset] != bytes[Int(other.start) &+ offset] {
+            return false
+        }
+        return true
+    }
 }

@@ -28,7 +28,10 @@ public struct Field: Sendable, BitwiseCopyable {
 ///
 /// One table is reused for message after message, so parsing allocates nothing once it has grown.
 public struct FieldTable: Sendable {
-    @usableFromInline var storage: [Field] = []
+    /// The lines, and behind them what is left of longer messages.
+    private var storage: [Field] = []
+    /// Number of lines, dropped ones included.
+    public private(set) var count = 0
     /// Known names with at least one line; dropped lines count.
     public private(set) var present = FieldNameSet(rawValue: 0)
     /// Whether any line has white space before its colon.
@@ -37,39 +40,37 @@ public struct FieldTable: Sendable {
     /// An empty table with room for `capacity` lines.
     public init(capacity: Int = 0) { storage.reserveCapacity(capacity) }
 
-    /// Number of lines, dropped ones included.
-    @inlinable public var count: Int { storage.count }
-
     /// The line at a position below `count`.
-    @inlinable public subscript(_ index: Int) -> Field {
+    public subscript(_ index: Int) -> Field {
         get { storage[index] }
         _modify { yield &storage[index] }
     }
 
     /// Forgets all lines and keeps the memory.
     public mutating func removeAll() {
-        storage.removeAll(keepingCapacity: true)
+        count = 0
         present = FieldNameSet(rawValue: 0)
         needsRepair = false
     }
 
     /// Notes that the line added last has white space before its colon.
     mutating func noteSpaceBeforeColon() {
-        storage[storage.count - 1].hasSpaceBeforeColon = true
+        storage[count - 1].hasSpaceBeforeColon = true
         needsRepair = true
     }
 
     /// Adds a line.
     @inline(__always)
     mutating func append(_ field: Field) {
-        storage.append(field)
+        if count < storage.count { storage[count] = field } else { storage.append(field) }
+        count &+= 1
         present = FieldNameSet(rawValue: present.rawValue | 1 << UInt64(field.known.rawValue))
     }
 
     /// The first line of that known name, dropped or not; O(1) when there is none.
     public func first(_ name: FieldName) -> Field? {
         guard present.contains(name) else { return nil }
-        for index in storage.indices where storage[index].known == name { return storage[index] }
+        for index in 0..<count where storage[index].known == name { return storage[index] }
         return nil
     }
 
@@ -77,7 +78,7 @@ public struct FieldTable: Sendable {
     public func count(of name: FieldName) -> Int {
         guard present.contains(name) else { return 0 }
         var found = 0
-        for index in storage.indices where storage[index].known == name { found += 1 }
+        for index in 0..<count where storage[index].known == name { found += 1 }
         return found
     }
 
@@ -88,7 +89,7 @@ public struct FieldTable: Sendable {
     /// unknown names.
     public mutating func drop(_ names: FieldNameSet) {
         if present.isDisjoint(with: names) { return }
-        for index in storage.indices where names.contains(storage[index].known) {
+        for index in 0..<count where names.contains(storage[index].known) {
             storage[index].isDropped = true
         }
     }

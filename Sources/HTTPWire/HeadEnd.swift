@@ -19,29 +19,30 @@ enum HeadEnd {
     }
 
     /// The index behind the first CR LF CR LF that starts at `start` or later, or nil.
+    ///
+    /// Of four bytes in a row one is every fourth from `start` on, so that the others need not be looked at.
     private static func find(_ bytes: Span<UInt8>, from start: Int) -> Int? {
-        var index = start
-        while index <= bytes.count &- 8 {
-            let run = ByteWord(bytes, at: index).bytesBeforeLineFeed
-            index &+= run
-            if run == 8 { continue }
-            if isMiddle(bytes, at: index, start: start) { return index &+ 3 }
-            index &+= 1
-        }
+        var index = start &+ 3
         while index < bytes.count {
-            if bytes[index] == ASCII.lineFeed && isMiddle(bytes, at: index, start: start) {
-                return index &+ 3
+            let byte = bytes[index]
+            if byte == ASCII.lineFeed {
+                if isEnd(bytes, at: index &- 3) { return index &+ 1 }
+                if isEnd(bytes, at: index &- 1) { return index &+ 3 }
+            } else if byte == ASCII.carriageReturn {
+                if isEnd(bytes, at: index &- 2) { return index &+ 2 }
+                if isEnd(bytes, at: index) { return index &+ 4 }
             }
-            index &+= 1
+            index &+= 4
         }
         return nil
     }
 
-    /// Whether the line feed at `index` is the first of a whole CR LF CR LF that starts at `start` or later.
+    /// Whether a whole CR LF CR LF stands at `index`, which is not negative.
     @inline(__always)
-    private static func isMiddle(_ bytes: Span<UInt8>, at index: Int, start: Int) -> Bool {
-        index > start && index &+ 2 < bytes.count && bytes[index &+ 2] == ASCII.lineFeed
-            && bytes[index &+ 1] == ASCII.carriageReturn && bytes[index &- 1] == ASCII.carriageReturn
+    private static func isEnd(_ bytes: Span<UInt8>, at index: Int) -> Bool {
+        index &+ 3 < bytes.count && bytes[index] == ASCII.carriageReturn
+            && bytes[index &+ 1] == ASCII.lineFeed && bytes[index &+ 2] == ASCII.carriageReturn
+            && bytes[index &+ 3] == ASCII.lineFeed
     }
 
     /// Refuses what no continuation can make valid: control characters and broken line ends from `start`

@@ -10,6 +10,8 @@ public struct RequestHead: Sendable, BitwiseCopyable {
     public var target: ByteRange
     /// The version; majors other than 1 are refused.
     public var version: HTTPVersion
+    /// Offset behind the CRLF of the request line.
+    public var lineEnd: UInt32
     /// Bytes of the whole head, from skipped empty lines to the CRLF that ends it.
     public var length: Int
 }
@@ -22,6 +24,10 @@ public struct ResponseHead: Sendable, BitwiseCopyable {
     public var status: UInt16
     /// The reason phrase; may be empty and may hold bytes above 127.
     public var reason: ByteRange
+    /// Whether the space before it was there.
+    public var hasReason: Bool
+    /// Length of the status line with its CRLF.
+    public var lineEnd: Int
     /// Bytes of the whole head, to the CRLF that ends it.
     public var length: Int
 

@@ -3,9 +3,16 @@ public import Basics
 /// Writes the fields of a parsed head into the head that is forwarded. Kept lines pass byte for byte, but
 /// for white space before the colon.
 public enum HeadWriter {
-    /// Appends all lines that are not dropped, in order. Neither start line nor final CRLF.
-    public static func appendFields(_ bytes: Span<UInt8>, _ fields: FieldTable, to out: inout ByteBuffer) {
-        append(bytes, fields, without: FieldNameSet(rawValue: 0), to: &out)
+    /// Appends all lines that are not dropped, in order, without the final CRLF.
+    ///
+    /// - Parameter line: What comes before them as it was received: a start line, or the rest of one.
+    public static func appendFields(
+        _ bytes: Span<UInt8>,
+        _ fields: FieldTable,
+        behind line: ByteRange = .empty,
+        to out: inout ByteBuffer
+    ) {
+        append(bytes, fields, behind: line, without: FieldNameSet(rawValue: 0), to: &out)
     }
 
     /// Appends the trailers that may be forwarded, then the CRLF that ends the chunked body.
@@ -13,7 +20,7 @@ public enum HeadWriter {
     /// Besides dropped ones, framing, routing, authentication and hop-by-hop fields never pass as
     /// trailers (RFC 9110 §6.5.1).
     public static func appendTrailers(_ bytes: Span<UInt8>, _ fields: FieldTable, to out: inout ByteBuffer) {
-        append(bytes, fields, without: .neverTrailer, to: &out)
+        append(bytes, fields, behind: .empty, without: .neverTrailer, to: &out)
         out.append("\r\n")
     }
 
@@ -38,12 +45,16 @@ public enum HeadWriter {
     private static func append(
         _ bytes: Span<UInt8>,
         _ fields: FieldTable,
+        behind line: ByteRange,
         without refused: FieldNameSet,
         to out: inout ByteBuffer
     ) {
-        if fields.needsRepair { return appendRepaired(bytes, fields, without: refused, to: &out) }
-        var blockStart = 0
-        var blockEnd = 0
+        if fields.needsRepair {
+            out.append(bytes.extracting(line.range))
+            return appendRepaired(bytes, fields, without: refused, to: &out)
+        }
+        var blockStart = Int(line.start)
+        var blockEnd = Int(line.end)
         for index in 0..<fields.count {
             let field = fields[index]
             if field.isDropped || refused.contains(field.known) { continue }

@@ -59,19 +59,23 @@ public struct RequestTarget: Sendable, BitwiseCopyable {
 
     /// Checks the Host fields of a request (RFC 9112 §3.2): required in HTTP/1.1, never twice, and valid.
     ///
+    /// - Parameter checked: An authority of the head that is valid, as it is likely that Host repeats it.
     /// - Returns: The value, for requests whose target names no host; nil without Host in HTTP/1.0. It may
     ///   be empty, which is valid where the target has no authority; `parseAuthority` refuses it.
     public static func checkHost(
         _ bytes: Span<UInt8>,
         _ head: RequestHead,
-        _ fields: FieldTable
+        _ fields: FieldTable,
+        like checked: ByteRange = .empty
     ) throws(WireError) -> ByteRange? {
         guard let host = fields.first(.host) else {
             if head.version == .http11 { throw .missingHost }
             return nil
         }
         if fields.count(of: .host) > 1 { throw .repeatedHost }
-        if !host.value.isEmpty { _ = try parseAuthority(bytes, host.value, defaultPort: 80) }
+        if !host.value.isEmpty && !host.value.hasSameBytes(as: checked, in: bytes) {
+            _ = try parseAuthority(bytes, host.value, defaultPort: 80)
+        }
         return host.value
     }
 
@@ -124,15 +128,10 @@ public struct RequestTarget: Sendable, BitwiseCopyable {
         _ target: ByteRange
     ) throws(WireError) -> RequestTarget {
         let end = Int(target.end)
-        var index = Int(target.start)
-        guard ASCII.isLetter(bytes[index]) else { throw .malformedTarget }
-        while index < end && isSchemeCharacter(bytes[index]) { index += 1 }
-        let scheme = bytes.extracting(Int(target.start)..<index)
-        guard end - index >= 3, bytes[index] == UInt8(ascii: ":"), bytes[index + 1] == UInt8(ascii: "/"),
-            bytes[index + 2] == UInt8(ascii: "/")
-        else { throw .malformedTarget }
-        let start = index + 3
-        index = start
+        let isHTTP = beginsWithHTTP(bytes, target)
+        let schemeEnd = isHTTP ? Int(target.start) + 4 : try endOfScheme(bytes, target)
+        let start = schemeEnd + 3
+        var index = start
         while index < end && bytes[index] != UInt8(ascii: "/") && bytes[index] != UInt8(ascii: "?") {
             index += 1
         }
@@ -141,14 +140,35 @@ public struct RequestTarget: Sendable, BitwiseCopyable {
         let authority = try Authority(bytes, result.authority)
         result.host = authority.host
         result.hostIsIPv6Literal = authority.isIPv6Literal
+        let scheme = bytes.extracting(Int(target.start)..<schemeEnd)
         // `ws` is what aiohttp writes for a WebSocket through a proxy; its handshake is plain HTTP (RFC 6455 §4.1).
-        if ASCII.equalsIgnoringCase(scheme, "http") || ASCII.equalsIgnoringCase(scheme, "ws") {
+        if isHTTP || ASCII.equalsIgnoringCase(scheme, "ws") {
             result.port = authority.port ?? 80
         } else {
             result.scheme = ASCII.equalsIgnoringCase(scheme, "https") ? .https : .other
             result.port = authority.port ?? (result.scheme == .https ? 443 : 0)
         }
         return result
+    }
+
+    /// Whether the target begins with `http://`, in any case: nearly all do.
+    private static func beginsWithHTTP(_ bytes: Span<UInt8>, _ target: ByteRange) -> Bool {
+        let start = Int(target.start)
+        // What folding could confuse with `:` and `/` are control characters, which a target has none of.
+        return target.count > 7 && start + 8 <= bytes.count
+            && ByteWord(bytes, at: start).folded(first: 7) == 0x2F_2F3A_7074_7468
+    }
+
+    /// The index of the `://` behind a scheme.
+    private static func endOfScheme(_ bytes: Span<UInt8>, _ target: ByteRange) throws(WireError) -> Int {
+        let end = Int(target.end)
+        var index = Int(target.start)
+        guard ASCII.isLetter(bytes[index]) else { throw .malformedTarget }
+        while index < end && isSchemeCharacter(bytes[index]) { index += 1 }
+        guard end - index >= 3, bytes[index] == UInt8(ascii: ":"), bytes[index + 1] == UInt8(ascii: "/"),
+            bytes[index + 2] == UInt8(ascii: "/")
+        else { throw .malformedTarget }
+        return index
     }
 
     private static func isSchemeCharacter(_ byte: UInt8) -> Bool {

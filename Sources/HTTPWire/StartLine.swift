@@ -34,6 +34,7 @@ enum StartLine {
             methodName: methodName,
             target: ByteRange(inHead: targetStart, targetEnd),
             version: version,
+            lineEnd: UInt32(truncatingIfNeeded: line),
             length: 0
         )
     }
@@ -58,7 +59,8 @@ enum StartLine {
         if status < 100 { throw .malformedStatusLine }
         line += 4
         var reason = ByteRange(line, line)
-        if bytes[line] == ASCII.space {
+        let hasReason = bytes[line] == ASCII.space
+        if hasReason {
             let end = ByteScan.endOfText(bytes, from: line + 1)
             reason = ByteRange(line + 1, end)
             line = end
@@ -67,7 +69,14 @@ enum StartLine {
             try ByteScan.expectLineEnd(bytes, at: line, otherwise: .malformedStatusLine)
         }
         line += 2
-        return ResponseHead(version: version, status: status, reason: reason, length: 0)
+        return ResponseHead(
+            version: version,
+            status: status,
+            reason: reason,
+            hasReason: hasReason,
+            lineEnd: line,
+            length: 0
+        )
     }
 
     /// Which limit a head without end inside the limit has broken: the target's if the target alone is

@@ -102,7 +102,8 @@ extension ProxyEngine {
         outbox.append("\r\nContent-Length: ")
         outbox.append(decimal: UInt64(content.count))
         outbox.append("\r\n")
-        appendPersistence(id)
+        let persistence = keepsClient(id) ? ownLines.kept : ownLines.closed
+        outbox.append(persistence.span)
         outbox.append("\r\n")
         if clients[id].exchange.method != .head { outbox.append(content.span) }
     }

@@ -116,7 +116,7 @@ extension ProxyEngine {
         let target = try RequestTarget.parse(bytes, head: head)
         let options = try ConnectionOptions.read(bytes, &fields, isForProxy: isForProxy)
         let framing = try Framing.ofRequest(bytes, head, fields)
-        _ = try RequestTarget.checkHost(bytes, head, fields)
+        _ = try RequestTarget.checkHost(bytes, head, fields, like: target.authority)
         clients[id].exchange.request = BodyProgress(framing)
         if framing == .chunked { clients[id].exchange.requestNominations = keepNominations(bytes, options) }
         clients[id].exchange.bytesUp = UInt64(head.length)

@@ -122,9 +122,8 @@ extension ProxyEngine {
         // RFC 9110 §8.6: no content is announced in an interim response.
         fields.drop(.contentLength)
         let start = outbox.count
-        appendStatusLine(bytes, head)
-        HeadWriter.appendFields(bytes, fields, to: &outbox)
-        appendVia(head.version)
+        appendStatusAndFields(bytes, head)
+        ownLines.via.append(head.version, to: &outbox)
         outbox.append("\r\n")
         actions.append(.send(.client(id), offset: start, count: outbox.count - start))
     }
@@ -143,9 +142,8 @@ extension ProxyEngine {
         else { throw .upgradeNotOffered }
         fields.drop(.contentLength)
         let start = outbox.count
-        appendStatusLine(bytes, head)
-        HeadWriter.appendFields(bytes, fields, to: &outbox)
-        appendVia(head.version)
+        appendStatusAndFields(bytes, head)
+        ownLines.via.append(head.version, to: &outbox)
         appendUpgrade(bytes)
         outbox.append("\r\n")
         actions.append(.send(.client(id), offset: start, count: outbox.count - start))
@@ -190,17 +188,18 @@ extension ProxyEngine {
         statistics.responses[Int(min(5, head.status / 100))] += 1
 
         let start = outbox.count
-        appendStatusLine(bytes, head)
-        HeadWriter.appendFields(bytes, fields, to: &outbox)
+        appendStatusAndFields(bytes, head)
         if framing == .chunked && !isHTTP10 || progress.rewrite == .chunk {
             outbox.append("Transfer-Encoding: chunked\r\n")
         }
-        appendVia(head.version)
         if !fields.present.contains(.date) { dates.append(now, to: &outbox) }
         // RFC 9110 §15.5.22: it says to what the client should switch, which is hop-by-hop like any upgrade.
         if head.status == 426 { appendUpgrade(bytes) }
-        appendPersistence(id)
-        outbox.append("\r\n")
+        if keepsClient(id) {
+            ownLines.keptEnd.append(head.version, to: &outbox)
+        } else {
+            ownLines.closedEnd.append(head.version, to: &outbox)
+        }
         actions.append(.send(.client(id), offset: start, count: outbox.count - start))
         armClient(id)
     }
@@ -214,12 +213,18 @@ extension ProxyEngine {
         return .seconds(max(0, Int(min(seconds, 86_400)) - margin))
     }
 
-    private mutating func appendStatusLine(_ bytes: Span<UInt8>, _ head: ResponseHead) {
+    /// The status line is the origin's own, in one piece with the fields behind it, where nothing in it differs
+    /// from what weir would write.
+    private mutating func appendStatusAndFields(_ bytes: Span<UInt8>, _ head: ResponseHead) {
+        if head.version == .http11 && head.hasReason {
+            return HeadWriter.appendFields(bytes, fields, behind: ByteRange(0, head.lineEnd), to: &outbox)
+        }
         outbox.append("HTTP/1.1 ")
         outbox.append(decimal: UInt64(head.status))
         outbox.append(ASCII.space)
         outbox.append(bytes.extracting(head.reason.range))
         outbox.append("\r\n")
+        HeadWriter.appendFields(bytes, fields, to: &outbox)
     }
 
     /// The protocols of the response, as far as they are relayed.
@@ -232,15 +237,9 @@ extension ProxyEngine {
         outbox.append("\r\n")
     }
 
-    private mutating func appendVia(_ version: HTTPVersion) {
-        outbox.append(version == .http11 ? "Via: 1.1 " : "Via: 1.0 ")
-        outbox.append(configuration.pseudonym)
-        outbox.append("\r\n")
-    }
-
-    /// Decides whether the client connection lives on, and says so: an announced close is free of
-    /// the race that a silent one has.
-    mutating func appendPersistence(_ id: SlotID) {
+    /// Decides whether the client connection lives on, which the response then says: an announced close is free
+    /// of the race that a silent one has.
+    mutating func keepsClient(_ id: SlotID) -> Bool {
         var keeps =
             clients[id].isPersistent && !clients[id].peerFinished && !isDraining && !isWindingDown
             && clients[id].exchange.request.isComplete
@@ -250,16 +249,7 @@ extension ProxyEngine {
             keeps = false
         }
         clients[id].exchange.announcedClose = !keeps
-        guard keeps else {
-            outbox.append("Connection: close\r\n")
-            return
-        }
-        let idle = configuration.clientIdleTimeout
-        // The hint is a little below what is enforced, so that a client that honours it closes first.
-        if idle.isUnlimited || idle < .seconds(2) { return }
-        outbox.append("Connection: keep-alive\r\nKeep-Alive: timeout=")
-        outbox.append(decimal: UInt64(idle.nanoseconds / 1_000_000_000 - 1))
-        outbox.append("\r\n")
+        return keeps
     }
 
     /// The response has ended. The connection returns to the pool only if nothing came after the

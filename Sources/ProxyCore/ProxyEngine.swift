@@ -42,6 +42,7 @@ public struct ProxyEngine: ~Copyable {
     /// Whether clients are asked to go, by order of an operator, while all of them are served; see `windDown`.
     public internal(set) var isWindingDown = false
 
+    var ownLines: OwnLines
     var clients = SlotMap<ClientSession>()
     /// Where intercepted clients wanted to go, by slot; as long as the highest of their slots asks for.
     var originals: [OriginalDestination] = []
@@ -77,6 +78,7 @@ public struct ProxyEngine: ~Copyable {
     /// An engine without connections. The seed makes jitter and hashing unpredictable to clients.
     public init(configuration: EngineConfiguration, seed: UInt64) {
         self.configuration = configuration
+        ownLines = OwnLines(configuration)
         pool = UpstreamPool(limits: configuration.pool, seed: seed)
         policy = ClientPolicy(limits: configuration.clients, seed: seed ^ 0x5555)
         actions.reserveCapacity(128)
@@ -128,8 +130,8 @@ public struct ProxyEngine: ~Copyable {
 
     mutating func begin(_ time: MonotonicTime) {
         now = time
-        actions.removeAll(keepingCapacity: true)
-        records.removeAll(keepingCapacity: true)
+        if !actions.isEmpty { actions.removeAll(keepingCapacity: true) }
+        if !records.isEmpty { records.removeAll(keepingCapacity: true) }
         if !verdicts.isEmpty { verdicts.removeAll(keepingCapacity: true) }
         outbox.removeAll()
     }
@@ -139,6 +141,7 @@ public struct ProxyEngine: ~Copyable {
         begin(now)
         let isParentOther = new.parent != configuration.parent
         configuration = new
+        ownLines = OwnLines(new)
         verified.removeAll()
         if isParentOther { changeParent() }
         policy.limits = new.clients

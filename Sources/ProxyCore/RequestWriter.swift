@@ -21,24 +21,12 @@ extension ProxyEngine {
             head.version == .http11 && options.contains(.te)
             && fields.first(.te).map { hasToken(bytes, $0.value, "trailers") } == true
 
-        heads[index].append(bytes.extracting(head.methodName.range))
-        heads[index].append(ASCII.space)
-        appendTarget(id, to: index, bytes, head, target)
-        heads[index].append(" HTTP/1.1\r\nHost: ")
-        if clients[id].interception == .none {
-            let authority = heads[index].count
-            heads[index].append(bytes.extracting(target.authority.range))
-            clients[id].exchange.hostOffset =
-                UInt32(authority) + (target.host.start - target.authority.start)
-            clients[id].exchange.hostCount = UInt32(target.host.count)
-        } else {
-            appendOriginalHost(id, to: index, bytes, target)
-        }
-        heads[index].append("\r\n")
-
-        fields.drop(.host)
         if hops != nil { fields.drop(.maxForwards) }
-        HeadWriter.appendFields(bytes, fields, to: &heads[index])
+        if isAsWritten(id, bytes, head, target) {
+            takeOver(id, to: index, bytes, head, target)
+        } else {
+            compose(id, to: index, bytes, head, target)
+        }
         if isChunked { heads[index].append("Transfer-Encoding: chunked\r\n") }
         if let hops {
             // RFC 9110 §7.6.2: one less than received.
@@ -54,9 +42,63 @@ extension ProxyEngine {
         } else if offersTrailers {
             heads[index].append("Connection: TE\r\nTE: trailers\r\n")
         }
-        heads[index].append(head.version == .http11 ? "Via: 1.1 " : "Via: 1.0 ")
-        heads[index].append(configuration.pseudonym)
-        heads[index].append("\r\n\r\n")
+        ownLines.requestEnd.append(head.version, to: &heads[index])
+    }
+
+    /// Whether the origin gets the head as the client wrote it, but for scheme and authority of the target: its Host
+    /// comes first and says what the target says.
+    private func isAsWritten(
+        _ id: SlotID,
+        _ bytes: Span<UInt8>,
+        _ head: RequestHead,
+        _ target: RequestTarget
+    ) -> Bool {
+        head.version == .http11 && clients[id].interception == .none
+            && !clients[id].exchange.isThroughParent
+            && !target.path.isEmpty && bytes[Int(target.path.start)] == UInt8(ascii: "/")
+            && fields.first(.host)?.line.start == head.lineEnd
+            && fields[0].value.hasSameBytes(as: target.authority, in: bytes)
+    }
+
+    /// Path, version and fields stand in one piece already.
+    private mutating func takeOver(
+        _ id: SlotID,
+        to index: Int32,
+        _ bytes: Span<UInt8>,
+        _ head: RequestHead,
+        _ target: RequestTarget
+    ) {
+        heads[index].append(bytes.extracting(Int(head.methodName.start)..<Int(head.target.start)))
+        let host = fields[0].value.start + (target.host.start - target.authority.start)
+        clients[id].exchange.hostOffset = UInt32(heads[index].count) + (host - target.path.start)
+        clients[id].exchange.hostCount = UInt32(target.host.count)
+        let line = ByteRange(Int(target.path.start), Int(head.lineEnd))
+        HeadWriter.appendFields(bytes, fields, behind: line, to: &heads[index])
+    }
+
+    private mutating func compose(
+        _ id: SlotID,
+        to index: Int32,
+        _ bytes: Span<UInt8>,
+        _ head: RequestHead,
+        _ target: RequestTarget
+    ) {
+        heads[index].append(bytes.extracting(head.methodName.range))
+        heads[index].append(ASCII.space)
+        appendTarget(id, to: index, bytes, head, target)
+        heads[index].append(" HTTP/1.1\r\nHost: ")
+        if clients[id].interception == .none {
+            let authority = heads[index].count
+            heads[index].append(bytes.extracting(target.authority.range))
+            clients[id].exchange.hostOffset =
+                UInt32(authority) + (target.host.start - target.authority.start)
+            clients[id].exchange.hostCount = UInt32(target.host.count)
+        } else {
+            appendOriginalHost(id, to: index, bytes, target)
+        }
+        heads[index].append("\r\n")
+        fields.drop(.host)
+        HeadWriter.appendFields(bytes, fields, to: &heads[index])
     }
 
     /// The target in the form that its recipient needs.

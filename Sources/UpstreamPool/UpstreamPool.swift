@@ -304,7 +304,9 @@ public struct UpstreamPool {
     }
 
     /// Forgets effects that the caller has read through `effects`.
-    public mutating func clearEffects() { effects.removeAll(keepingCapacity: true) }
+    public mutating func clearEffects() {
+        if !effects.isEmpty { effects.removeAll(keepingCapacity: true) }
+    }
 
     mutating func emit(_ effect: PoolEffect) { effects.append(effect) }
 }

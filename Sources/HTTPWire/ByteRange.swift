@@ -39,9 +39,9 @@ public struct ByteRange: Hashable, Sendable, BitwiseCopyable {
     /// Whether two runs of the same bytes read alike, in case too.
     public func hasSameBytes(as other: ByteRange, in bytes: Span<UInt8>) -> Bool {
         if count != other.count { return false }
-        for offset in 0..<count where bytes[Int(start) &+ offset] != bytes[Int(other.start) &+ offset] {
-            return false
-        }
+        let own = bytes.extracting(range)
+        let others = bytes.extracting(other.range)
+        for index in own.indices where own[index] != others[index] { return false }
         return true
     }
 }

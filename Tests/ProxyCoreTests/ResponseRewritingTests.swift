@@ -161,9 +161,9 @@ struct ResponseRewritingTests {
             head(
                 "HTTP/1.1 426 Upgrade Required",
                 "Content-Length: 0",
-                "Via: 1.1 weir",
                 "Connection: Upgrade",
-                "Upgrade: websocket"
+                "Upgrade: websocket",
+                "Via: 1.1 weir"
             )
         ),
         ResponseRow(
@@ -219,7 +219,7 @@ struct ResponseRewritingTests {
             shell.advance(.milliseconds(1500))
             shell.send(origin, message("HTTP/1.1 103 Early Hints") + ok())
             let text = client.take()
-            #expect(text.contains("\r\nVia: 1.1 weir\r\nDate: Sun, 06 Nov 1994 08:49:38 GMT\r\n"))
+            #expect(text.contains("\r\nDate: Sun, 06 Nov 1994 08:49:38 GMT\r\nVia: 1.1 weir\r\n"))
             #expect(
                 text.split(separator: "\r\n").count { $0.hasPrefix("Date:") } == 1,
                 "none in the interim response"

@@ -40,7 +40,7 @@ enum EndingKind: UInt8 {
     case afterResponse
 }
 
-/// One client connection. Kept small: tens of thousands may be parked.
+/// One client connection. Kept small: tens of thousands may be parked. Its exchange lies in the `ExchangeTable`.
 struct ClientSession {
     var phase = ClientPhase.fresh
     var endingKind = EndingKind.idle
@@ -75,8 +75,6 @@ struct ClientSession {
     var destination: UInt64 = 0
     /// Since when the connection has been ending or unread.
     var waitsSince = MonotonicTime.zero
-    /// The present exchange or tunnel; its content means nothing in other phases.
-    var exchange = Exchange()
 }
 
 /// One request and its responses, or the tunnel it turned into.

@@ -13,10 +13,10 @@ extension ProxyEngine {
         hops: UInt64?
     ) {
         let index = heads.take()
-        clients[id].exchange.head = index
-        clients[id].exchange.port = target.port
-        let isChunked = clients[id].exchange.request.kind == .chunked
-        let offer = clients[id].exchange.offer
+        exchanges[id].head = index
+        exchanges[id].port = target.port
+        let isChunked = exchanges[id].request.kind == .chunked
+        let offer = exchanges[id].offer
         let offersTrailers =
             head.version == .http11 && options.contains(.te)
             && fields.first(.te).map { hasToken(bytes, $0.value, "trailers") } == true
@@ -28,9 +28,9 @@ extension ProxyEngine {
         if clients[id].interception == .none {
             let authority = heads[index].count
             heads[index].append(bytes.extracting(target.authority.range))
-            clients[id].exchange.hostOffset =
+            exchanges[id].hostOffset =
                 UInt32(authority) + (target.host.start - target.authority.start)
-            clients[id].exchange.hostCount = UInt32(target.host.count)
+            exchanges[id].hostCount = UInt32(target.host.count)
         } else {
             appendOriginalHost(id, to: index, bytes, target)
         }
@@ -71,7 +71,7 @@ extension ProxyEngine {
         if target.form == .absolute && clients[id].interception != .none {
             // It is meant for another proxy, which needs this form; an origin must take it (RFC 9112 §3.2.2).
             heads[index].append(bytes.extracting(head.target.range))
-        } else if clients[id].exchange.isThroughParent {
+        } else if exchanges[id].isThroughParent {
             heads[index].append("http://")
             heads[index].append(bytes.extracting(target.authority.range))
             // Without a path OPTIONS is left to whoever speaks to the origin.

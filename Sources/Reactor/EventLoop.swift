@@ -18,6 +18,8 @@ public final class EventLoop {
     private var thread: pthread_t
     private var isStopping = false
     private var isInTurn = false
+    /// Turns that have begun.
+    public private(set) var turns: UInt64 = 0
     private var endedWatches: [AnyObject] = []
     private var endedEvents: [UnsafeMutablePointer<event>] = []
     private var afterTurnWork: [() -> Void] = []
@@ -87,6 +89,7 @@ public final class EventLoop {
         let wait = waiting && afterTurnWork.isEmpty
         let flags = wait ? EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY : EVLOOP_NONBLOCK
         isInTurn = true
+        turns &+= 1
         let result = event_base_loop(base, flags)
         isInTurn = false
         precondition(result >= 0, "epoll_wait failed")

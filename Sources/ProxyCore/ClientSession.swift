@@ -171,18 +171,18 @@ struct UpstreamLink {
     var id = SlotID.none
     /// Who leases the connection.
     var client = SlotID.none
-    var isPaused = false
-    var isStalled = false
     /// How far the end of an unfinished response head was searched.
     var scanned: UInt32 = 0
+    var isPaused = false
+    var isStalled = false
     /// It stands, but the parent proxy has not opened the tunnel through it yet.
     var isOpening = false
     /// The origin keeps the connection after this response.
     var isPersistent = false
-    /// How long the origin said it keeps the connection idle (`Keep-Alive: timeout=`), less a margin.
-    var idleLimit = Interval.unlimited
     /// Bytes of the present response have come.
     var hasBytes = false
+    /// How long the origin said it keeps the connection idle (`Keep-Alive: timeout=`), less a margin.
+    var idleLimit = Interval.unlimited
     /// When the peer's kernel must have acknowledged the request; `never` where nobody waits for that.
     var acknowledgeBy = MonotonicTime.never
     var responseDeadline = MonotonicTime.never

@@ -4,7 +4,7 @@ import ProxyCore
 import Reactor
 
 /// One socket that the engine knows by an id: what the shell keeps for it, and nothing that decides. Kept small:
-/// tens of thousands may lie idle. 128 bytes of memory, and 144 for libevent's event.
+/// tens of thousands may lie idle. 128 bytes of memory, and as many for libevent's event.
 final class Connection: SocketWatch {
     /// By which way a client came, where that matters later; the few that bring something along have it elsewhere.
     private enum Arrival {

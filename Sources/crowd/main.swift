@@ -50,7 +50,7 @@ struct Crowd: ~Copyable {
 
     /// One event, and whatever follows from it.
     private mutating func step(_ event: (inout ProxyEngine, MonotonicTime) -> Void) {
-        now = now + .microseconds(10)
+        now = now + Interval(nanoseconds: 10_000)
         event(&engine, now)
         takeActions()
         while let action = followUps.popLast() {

@@ -17,6 +17,7 @@ run: build
 	.build/release/weir
 
 build: bootstrap
+	@scripts/link-static-libraries .build/static-libraries
 	$(SWIFT) build $(RELEASE) --product weir
 	$(SWIFT) build $(RELEASE) --product weirctl
 

@@ -1,6 +1,10 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+#if canImport(Glibc)
+import Glibc
+#endif
+
 /// What every target is compiled with.
 let common: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
@@ -40,6 +44,27 @@ func pureTarget(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(name: name, dependencies: dependencies, swiftSettings: common)
 }
+
+/// How the programs are linked: so that little of them gets resident. Together 11.5 MiB become 7.2 of an idle weir, and
+/// 11.8 MB on disk 10.6.
+///
+/// - scripts/function-order.txt puts side by side what runs, which only lld can (2.4 MiB less).
+/// - No symbols for others, which the static Swift library asks for (0.6 MiB).
+/// - Of the C++ library, which Swift's runtime needs, only what is used (1.0 MiB); scripts/link-static-libraries.
+/// - Packed relocations (0.9 MiB), which glibc 2.36 is the first to read.
+let small: [LinkerSetting] = {
+    let root = Context.packageDirectory
+    var flags = [
+        "-use-ld=lld", "-L\(root)/.build/static-libraries", "-Xclang-linker", "-static-libgcc",
+        "-Xlinker", "--symbol-ordering-file=\(root)/scripts/function-order.txt",
+        "-Xlinker", "--no-warn-symbol-ordering", "-Xlinker", "--no-export-dynamic",
+    ]
+    #if canImport(Glibc)
+    // Which has this function, too, since that version.
+    if dlsym(nil, "arc4random") != nil { flags += ["-Xlinker", "-z", "-Xlinker", "pack-relative-relocs"] }
+    #endif
+    return [.unsafeFlags(flags, .when(platforms: [.linux], configuration: .release))]
+}()
 
 let package = Package(
     name: "weir",
@@ -99,7 +124,8 @@ let package = Package(
         .executableTarget(
             name: "weir",
             dependencies: ["ProxyServer", "Reactor", "Settings"],
-            swiftSettings: common
+            swiftSettings: common,
+            linkerSettings: small
         ),
         .executableTarget(
             name: "weirctl",
@@ -107,7 +133,8 @@ let package = Package(
                 "Basics", "Dialling", "ClientPolicy", "Telemetry", "Survey", "Redirection", "Reactor",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            swiftSettings: common
+            swiftSettings: common,
+            linkerSettings: small
         ),
         .target(
             name: "ProxySimulation",
@@ -117,6 +144,11 @@ let package = Package(
         .executableTarget(
             name: "simulate",
             dependencies: ["ProxySimulation", "ProxyCore"],
+            swiftSettings: common
+        ),
+        .executableTarget(
+            name: "crowd",
+            dependencies: ["Basics", "UpstreamPool", "ClientPolicy", "ProxyCore"],
             swiftSettings: common
         ),
         .target(

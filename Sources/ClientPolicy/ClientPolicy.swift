@@ -53,6 +53,9 @@ public struct ClientPolicy {
     private var ownerLinks = LinkTable()
     var members: [Member] = []
     private var parkedLinks = LinkTable()
+    /// Owners by how much they have parked: those on this host, and all others.
+    private var localRanking = Ranking()
+    private var distantRanking = Ranking()
     private var random: RandomSource
     /// Verdicts that changed since `clearChanges`.
     public internal(set) var changes: [VerdictChange] = []
@@ -122,6 +125,7 @@ public struct ClientPolicy {
     public mutating func park(_ id: SlotID, now: MonotonicTime) -> SlotID? {
         let owner = members[id.index].owner
         parkedLinks.append(Int32(id.slot), to: &owners[owner].parked)
+        rank(owner, former: owners[owner].parked.count - 1)
         members[id.index].parkedAt = now
         parked += 1
         guard owners[owner].parked.count > limits.maxParkedPerOwner else { return nil }
@@ -131,8 +135,19 @@ public struct ClientPolicy {
     /// The connection is not parked any more.
     public mutating func unpark(_ id: SlotID) {
         guard isParked(id) else { return }
-        parkedLinks.remove(Int32(id.slot), from: &owners[members[id.index].owner].parked)
+        let owner = members[id.index].owner
+        parkedLinks.remove(Int32(id.slot), from: &owners[owner].parked)
+        rank(owner, former: owners[owner].parked.count + 1)
         parked -= 1
+    }
+
+    private mutating func rank(_ owner: SlotID, former: Int32) {
+        let count = owners[owner].parked.count
+        if owners[owner].key.kind == .local {
+            localRanking.move(Int32(owner.slot), from: former, to: count)
+        } else {
+            distantRanking.move(Int32(owner.slot), from: former, to: count)
+        }
     }
 
     /// Whether the connection is parked.
@@ -173,19 +188,15 @@ public struct ClientPolicy {
     ///
     /// - Parameter isLocal: Only owners on this host count.
     public func longestParkedOfHeaviestOwner(isLocal: Bool = false) -> SlotID? {
-        var heaviest: Int32 = -1
-        var most: Int32 = 0
-        var slot = present.first
-        while slot >= 0 {
-            if let owner = owners.occupant(of: Int(slot)), owners[owner].parked.count > most,
-                !isLocal || owners[owner].key.kind == .local
-            {
-                most = owners[owner].parked.count
-                heaviest = owners[owner].parked.first
-            }
-            slot = ownerLinks.next(after: slot)
+        func parked(by slot: Int32) -> ListEnds {
+            slot < 0 ? ListEnds() : owners.occupant(of: Int(slot)).map { owners[$0].parked } ?? ListEnds()
         }
-        return heaviest < 0 ? nil : members[Int(heaviest)].id
+        var heaviest = parked(by: localRanking.heaviest { parked(by: $0).count })
+        if !isLocal {
+            let other = parked(by: distantRanking.heaviest { parked(by: $0).count })
+            if other.count > heaviest.count { heaviest = other }
+        }
+        return heaviest.isEmpty ? nil : members[Int(heaviest.first)].id
     }
 
     /// The owner's parked connections, longest parked first; at most `limit`.
@@ -246,7 +257,12 @@ public struct ClientPolicy {
             for member in parkedLinks.members(of: owners[owner].parked) {
                 precondition(members[Int(member)].owner == owner, "parked on another owner's list")
             }
-            parkedTotal += Int(owners[owner].parked.count)
+            let parked = owners[owner].parked.count
+            (owners[owner].key.kind == .local ? localRanking : distantRanking).check(
+                Int32(slot),
+                count: parked
+            )
+            parkedTotal += Int(parked)
             heldTotal += owners[owner].held
             if owners[owner].key.kind == .local { localTotal += owners[owner].held }
         }

@@ -43,16 +43,16 @@ public struct DestinationPolicy {
     struct Member: BitwiseCopyable {
         var id = SlotID.none
         var destination = DestinationID.none
-        var place = Place.none
         var quietSince = MonotonicTime.never
+        /// Since when its peer does not read; `never` where it does.
+        var stalledSince = MonotonicTime.never
         var entry: UInt32 = 0
+        var place = Place.none
         var isTunnel = false
         var isBesideQuiet = false
         var isProven = false
         /// Its answer was unread when it seemed to lie quiet; once it is read, it may be found so yet.
         var isExcused = false
-        /// Since when its peer does not read; `never` where it does.
-        var stalledSince = MonotonicTime.never
         /// It has been quiet once since the handshake, so that the next word proves it live.
         var wasQuiet = false
     }

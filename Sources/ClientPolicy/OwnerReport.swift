@@ -72,7 +72,11 @@ extension ClientPolicy {
 
     /// Connections of an owner, for asking the kernel whose they are: parked ones first; at most `limit`.
     public func connections(of owner: SlotID, limit: Int) -> [SlotID] {
+        guard owners.isAlive(owner) else { return [] }
+        // Not to look for more than there are.
+        let limit = min(limit, owners[owner].held)
         var found = parked(of: owner, limit: limit)
+        if found.count == limit { return found }
         for member in members where found.count < limit {
             if member.owner == owner && member.id != .none && !isParked(member.id) { found.append(member.id) }
         }

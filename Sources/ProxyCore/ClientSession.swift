@@ -40,7 +40,7 @@ enum EndingKind: UInt8 {
     case afterResponse
 }
 
-/// One client connection. Kept small: tens of thousands may be parked.
+/// One client connection. Kept small: tens of thousands may be parked. Its exchange lies in the `ExchangeTable`.
 struct ClientSession {
     var phase = ClientPhase.fresh
     var endingKind = EndingKind.idle
@@ -75,8 +75,6 @@ struct ClientSession {
     var destination: UInt64 = 0
     /// Since when the connection has been ending or unread.
     var waitsSince = MonotonicTime.zero
-    /// The present exchange or tunnel; its content means nothing in other phases.
-    var exchange = Exchange()
 }
 
 /// One request and its responses, or the tunnel it turned into.
@@ -173,18 +171,18 @@ struct UpstreamLink {
     var id = SlotID.none
     /// Who leases the connection.
     var client = SlotID.none
-    var isPaused = false
-    var isStalled = false
     /// How far the end of an unfinished response head was searched.
     var scanned: UInt32 = 0
+    var isPaused = false
+    var isStalled = false
     /// It stands, but the parent proxy has not opened the tunnel through it yet.
     var isOpening = false
     /// The origin keeps the connection after this response.
     var isPersistent = false
-    /// How long the origin said it keeps the connection idle (`Keep-Alive: timeout=`), less a margin.
-    var idleLimit = Interval.unlimited
     /// Bytes of the present response have come.
     var hasBytes = false
+    /// How long the origin said it keeps the connection idle (`Keep-Alive: timeout=`), less a margin.
+    var idleLimit = Interval.unlimited
     /// When the peer's kernel must have acknowledged the request; `never` where nobody waits for that.
     var acknowledgeBy = MonotonicTime.never
     var responseDeadline = MonotonicTime.never

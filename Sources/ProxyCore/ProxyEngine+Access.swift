@@ -28,7 +28,7 @@ extension ProxyEngine {
     /// Apart, so that the usual request does not pay for what this one copies.
     @inline(never)
     private func judge(_ id: SlotID) -> Cause? {
-        let exchange = clients[id].exchange
+        let exchange = exchanges[id]
         if !exchange.isConnect && !configuration.access.permits(port: exchange.port) { return .denied }
         let start = Int(exchange.hostOffset)
         let text = heads[exchange.head].span.extracting(start..<start + Int(exchange.hostCount))

@@ -19,7 +19,7 @@ extension ProxyEngine {
         let isJSON = prefersJSON(id)
         var destination = destinationText(of: id)
         var nextHop = destination
-        if clients[id].exchange.isThroughParent, !destination.isEmpty, let parent = configuration.parent {
+        if exchanges[id].isThroughParent, !destination.isEmpty, let parent = configuration.parent {
             destination.append(" through ")
             destination.append(parent.text)
             nextHop = ByteBuffer()
@@ -70,7 +70,7 @@ extension ProxyEngine {
 
     /// Status line, Date and the beginning of Proxy-Status (RFC 9209), whose line is left open.
     private mutating func appendOwnHead(_ id: SlotID, _ status: UInt16, _ error: String) {
-        clients[id].exchange.status = status
+        exchanges[id].status = status
         statistics.ownResponses += 1
         statistics.responses[Int(status / 100)] += 1
         outbox.append("HTTP/1.1 ")
@@ -105,13 +105,13 @@ extension ProxyEngine {
         let persistence = keepsClient(id) ? ownLines.kept : ownLines.closed
         outbox.append(persistence.span)
         outbox.append("\r\n")
-        if clients[id].exchange.method != .head { outbox.append(content.span) }
+        if exchanges[id].method != .head { outbox.append(content.span) }
     }
 
     private mutating func finishAnswer(_ id: SlotID, from start: Int, _ cause: Cause) {
         let count = outbox.count - start
         actions.append(.send(.client(id), offset: start, count: count))
-        clients[id].exchange.bytesDown += UInt64(count)
+        exchanges[id].bytesDown += UInt64(count)
         conclude(id, cause)
         settleClient(id)
         applyPoolEffects()
@@ -120,7 +120,7 @@ extension ProxyEngine {
     /// Whether the request allows nothing but JSON. Asked only where something went wrong, so it is read
     /// from the rewritten head, in which Accept stands as it came.
     private mutating func prefersJSON(_ id: SlotID) -> Bool {
-        let exchange = clients[id].exchange
+        let exchange = exchanges[id]
         if exchange.prefersJSON { return true }
         guard exchange.head >= 0, !exchange.isConnect else { return false }
         var scanned = 0
@@ -140,7 +140,7 @@ extension ProxyEngine {
     /// "host:port" of the exchange's destination, as far as it is known; an IPv6 address in brackets.
     func destinationText(of id: SlotID) -> ByteBuffer {
         var text = ByteBuffer()
-        let exchange = clients[id].exchange
+        let exchange = exchanges[id]
         guard exchange.head >= 0 else { return text }
         if clients[id].interception == .http {
             text.append(originals[id.index].text)

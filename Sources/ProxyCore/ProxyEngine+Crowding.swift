@@ -38,7 +38,7 @@ extension ProxyEngine {
     /// `leak_idle_timeout`. A pool of connections to a database lies quiet for a living, so it is never one.
     func longestQuietOfHeaviest(isLocal: Bool = false) -> SlotID? {
         let longest = destinations.longestUnprovenOfHeaviest { owner, member in
-            (!isLocal || policy.isLocal(owner)) && !clients[member].exchange.tunnel.isRaw
+            (!isLocal || policy.isLocal(owner)) && !exchanges[member].tunnel.isRaw
         }
         guard let longest, now.since(destinations.quietSince(longest)) >= configuration.leakIdleTimeout else {
             return nil

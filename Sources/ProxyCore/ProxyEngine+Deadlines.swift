@@ -68,7 +68,7 @@ extension ProxyEngine {
     }
 
     private mutating func armExchange(_ id: SlotID) {
-        let exchange = clients[id].exchange
+        let exchange = exchanges[id]
         if exchange.stage == .waiting && exchange.isOpen { return }
         if clients[id].isStalled {
             armStall(id, otherwise: .stall)
@@ -89,7 +89,7 @@ extension ProxyEngine {
     }
 
     private mutating func armTunnel(_ id: SlotID) {
-        let tunnel = clients[id].exchange.tunnel
+        let tunnel = exchanges[id].tunnel
         if clients[id].isStalled {
             armStall(id, otherwise: .stall)
         } else if tunnel.clientFinished || tunnel.upstreamFinished {
@@ -124,22 +124,22 @@ extension ProxyEngine {
             queueDeadlinePassed(id)
         case .expect:
             // The origin stays silent: the client is asked for its content anyway (RFC 9110 §10.1.1).
-            clients[id].exchange.expectsContinue = false
+            exchanges[id].expectsContinue = false
             sendText(.client(id), "HTTP/1.1 100 Continue\r\n\r\n")
             armClient(id)
         case .stall:
             statistics.limits[Int(Limit.writeTimeout.rawValue)] += 1
             if clients[id].phase == .tunnel {
                 closeTunnel(id, .clientTimeout)
-            } else if clients[id].exchange.isOpen {
+            } else if exchanges[id].isOpen {
                 abortExchange(id, .clientTimeout, .reset)
             } else {
                 closeClient(id, .reset)
             }
         case .content:
-            let limit = clients[id].exchange.windowBytes > 0 ? Limit.minProgress : .writeTimeout
+            let limit = exchanges[id].windowBytes > 0 ? Limit.minProgress : .writeTimeout
             statistics.limits[Int(limit.rawValue)] += 1
-            if clients[id].exchange.hasResponse { return abortExchange(id, .clientTimeout, .reset) }
+            if exchanges[id].hasResponse { return abortExchange(id, .clientTimeout, .reset) }
             clients[id].isPersistent = false
             answer(id, .clientTimeout)
         case .flush:
@@ -190,7 +190,7 @@ extension ProxyEngine {
             }
             let client = links[slot].client
             guard client != .none else { continue }
-            let exchange = clients[client].exchange
+            let exchange = exchanges[client]
             if exchange.stage == .sent && exchange.request.isComplete && !exchange.hasResponse {
                 let latest = now + configuration.responseTimeout
                 links[slot].responseDeadline = min(links[slot].responseDeadline, latest)

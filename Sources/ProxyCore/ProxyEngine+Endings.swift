@@ -6,7 +6,7 @@ import UpstreamPool
 extension ProxyEngine {
     /// Gives the exchange its one outcome. The upstream connection, if any, is the caller's business.
     mutating func conclude(_ id: SlotID, _ cause: Cause) {
-        let exchange = clients[id].exchange
+        let exchange = exchanges[id]
         precondition(exchange.isOpen, "two outcomes for one exchange")
         let duration = now.since(exchange.startedAt)
         statistics.outcomes[Int(cause.rawValue)] += 1
@@ -47,8 +47,8 @@ extension ProxyEngine {
         giveHeadsBack(id, exchange)
         if exchange.isCountedAsTunnel { tunnels -= 1 }
         destinations.leave(id)
-        clients[id].exchange.isCountedAsTunnel = false
-        clients[id].exchange.isOpen = false
+        exchanges[id].isCountedAsTunnel = false
+        exchanges[id].isOpen = false
     }
 
     private mutating func giveHeadsBack(_ id: SlotID, _ exchange: borrowing Exchange) {
@@ -59,18 +59,18 @@ extension ProxyEngine {
         if exchange.offer >= 0 { heads.give(exchange.offer) }
         if exchange.opening >= 0 { heads.give(exchange.opening) }
         if exchange.via >= 0 { heads.give(exchange.via) }
-        clients[id].exchange.head = -1
-        clients[id].exchange.text = -1
-        clients[id].exchange.requestNominations = -1
-        clients[id].exchange.responseNominations = -1
-        clients[id].exchange.offer = -1
-        clients[id].exchange.opening = -1
-        clients[id].exchange.via = -1
+        exchanges[id].head = -1
+        exchanges[id].text = -1
+        exchanges[id].requestNominations = -1
+        exchanges[id].responseNominations = -1
+        exchanges[id].offer = -1
+        exchanges[id].opening = -1
+        exchanges[id].via = -1
     }
 
     /// How far the exchange has come.
     private func phase(of id: SlotID) -> Phase {
-        let exchange = clients[id].exchange
+        let exchange = exchanges[id]
         if clients[id].phase == .tunnel { return .tunnel }
         if exchange.hasResponse { return .content }
         if exchange.head < 0 { return .requestHead }
@@ -79,11 +79,11 @@ extension ProxyEngine {
 
     /// The exchange is over: the connection is parked, or ended as announced.
     mutating func settleClient(_ id: SlotID) {
-        if clients[id].exchange.announcedClose || clients[id].peerFinished {
+        if exchanges[id].announcedClose || clients[id].peerFinished {
             beginEnding(id, .afterResponse)
         } else if clients[id].isStalled {
             // Unread is not parked: nothing more happens until the client has taken its answer.
-            clients[id].exchange.stage = .flushing
+            exchanges[id].stage = .flushing
             // Counted first: the deadline depends on what is known of its owner there.
             noteStall(id)
             if clients.isAlive(id) { armClient(id) }
@@ -98,7 +98,8 @@ extension ProxyEngine {
         if clients[id].phase == .parked {
             policy.unpark(id)
             clients[id].phase = .exchange
-            clients[id].exchange.stage = .flushing
+            exchanges.begin(id)
+            exchanges[id].stage = .flushing
         } else if clients[id].phase == .ending && clients[id].endingKind == .idle {
             clients[id].endingKind = .afterResponse
             arm(id, .linger)
@@ -107,6 +108,7 @@ extension ProxyEngine {
 
     mutating func park(_ id: SlotID) {
         clients[id].phase = .parked
+        exchanges.end(id)
         clients[id].isReaping = false
         let surplus = policy.park(id, now: now)
         armParked(id)
@@ -132,7 +134,7 @@ extension ProxyEngine {
         clients[id].isReaping = false
         clients[id].endingKind = kind
         clients[id].waitsSince = now
-        clients[id].exchange = Exchange()
+        exchanges.end(id)
         actions.append(.finish(.client(id)))
         endingLinks.append(Int32(id.slot), to: &ending)
         arm(id, isLeaking ? .leakGrace : .grace)
@@ -149,7 +151,7 @@ extension ProxyEngine {
     /// content that only the close would end is ended by a reset (RFC 9112 §8). An origin's reset is passed
     /// on as one: there are clients that do not count, and take an early FIN for the end.
     mutating func truncate(_ id: SlotID, _ cause: Cause, byReset: Bool = false) {
-        let response = clients[id].exchange.response
+        let response = exchanges[id].response
         let endsWithClose = response.kind == .untilClose || response.rewrite == .unchunk
         let isFramed = !endsWithClose || response.rewrite == .chunk
         conclude(id, cause)
@@ -162,11 +164,12 @@ extension ProxyEngine {
 
     /// The connection is over, now. Its exchange has had its outcome.
     mutating func closeClient(_ id: SlotID, _ manner: CloseManner) {
-        precondition(!clients[id].exchange.isOpen, "closed with an exchange in flight")
+        precondition(!exchanges[id].isOpen, "closed with an exchange in flight")
         if endingLinks.isLinked(Int32(id.slot)) { endingLinks.remove(Int32(id.slot), from: &ending) }
         clientDeadlines.disarm(id.slot)
         destinations.leave(id)
         policy.left(id)
+        exchanges.end(id)
         clients.remove(id)
         actions.append(.close(.client(id), manner))
     }
@@ -192,9 +195,9 @@ extension ProxyEngine {
             statistics.gracefulCloses += 1
             if !clients[id].isStalled { closeClient(id, .normal) }
         case .tunnel:
-            if let upstream = clients[id].exchange.upstream { clientFinishedTunnel(id, upstream) }
+            if let upstream = exchanges[id].upstream { clientFinishedTunnel(id, upstream) }
         case .exchange:
-            let exchange = clients[id].exchange
+            let exchange = exchanges[id]
             if !exchange.isOpen { return }
             let isQueued = exchange.stage == .waiting && !pool.isDialPending(for: id)
             // In the queue nobody can tell a half-close from a departure; its place is worth more to
@@ -210,7 +213,7 @@ extension ProxyEngine {
     /// The client's connection failed.
     mutating func clientFailed(_ id: SlotID) {
         switch clients[id].phase {
-        case .exchange where clients[id].exchange.isOpen: abortExchange(id, .clientGone, .reset)
+        case .exchange where exchanges[id].isOpen: abortExchange(id, .clientGone, .reset)
         case .tunnel: closeTunnel(id, .clientGone)
         case .fresh, .head, .parked, .unread, .exchange, .ending: closeClient(id, .reset)
         }
@@ -231,12 +234,12 @@ extension ProxyEngine {
             if clients[id].peerFinished { closeClient(id, .normal) }
             return
         }
-        if let upstream = clients[id].exchange.upstream, !clients[id].exchange.tunnel.upstreamFinished {
+        if let upstream = exchanges[id].upstream, !exchanges[id].tunnel.upstreamFinished {
             resume(upstream)
         }
-        if clients[id].phase == .tunnel, let upstream = clients[id].exchange.upstream {
+        if clients[id].phase == .tunnel, let upstream = exchanges[id].upstream {
             endTunnelIfFinished(id, upstream)
-        } else if clients[id].phase == .exchange && clients[id].exchange.stage == .flushing {
+        } else if clients[id].phase == .exchange && exchanges[id].stage == .flushing {
             settleClient(id)
         } else {
             armClient(id)
@@ -252,10 +255,10 @@ extension ProxyEngine {
         if clients[id].phase == .tunnel {
             resumeClient(id)
             endTunnelIfFinished(id, upstream)
-        } else if !clients[id].exchange.request.isComplete {
+        } else if !exchanges[id].request.isComplete {
             resumeClient(id)
             armClient(id)
-        } else if !clients[id].exchange.hasResponse {
+        } else if !exchanges[id].hasResponse {
             armResponse(upstream)
         }
     }

@@ -83,7 +83,7 @@ extension ProxyEngine {
         case .client:
             clients[connection.id].isStalled = true
             becomeUnread(connection.id)
-            if let upstream = clients[connection.id].exchange.upstream { pause(upstream) }
+            if let upstream = exchanges[connection.id].upstream { pause(upstream) }
             // Counted first: the deadline depends on what is known of its owner there.
             noteStall(connection.id)
             if clients.isAlive(connection.id) { armClient(connection.id) }
@@ -154,7 +154,7 @@ extension ProxyEngine {
             return
         }
         let client = links[id.id.index].client
-        guard client != .none, clients[client].exchange.stage == .checking else { return }
+        guard client != .none, exchanges[client].stage == .checking else { return }
         if isSilent {
             sendHead(client, id)
         } else {
@@ -173,7 +173,7 @@ extension ProxyEngine {
             return
         }
         // The kernel's clock of acknowledgements also runs while the connection is idle in the pool.
-        let sentAt = clients[links[id.id.index].client].exchange.sentAt
+        let sentAt = exchanges[links[id.id.index].client].sentAt
         let silence = min(silence, now.since(sentAt))
         if silence >= configuration.ackTimeout {
             upstreamLost(id, .upstreamSilent)
@@ -191,6 +191,7 @@ extension ProxyEngine {
     /// after `now`.
     public mutating func timePassed(now: MonotonicTime, limit: Int = 32) {
         begin(now)
+        if !unarmed.isEmpty { return rearmSome() }
         var steps = 0
         while steps < limit, let (slot, lane) = clientDeadlines.popExpired(at: now) {
             steps += 1

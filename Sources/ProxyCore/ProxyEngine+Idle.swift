@@ -204,7 +204,7 @@ extension ProxyEngine {
         statistics.stallsCut += 1
         switch clients[id].phase {
         case .tunnel: closeTunnel(id, .tooManyStalled)
-        case .exchange where clients[id].exchange.isOpen: abortExchange(id, .tooManyStalled, .reset)
+        case .exchange where exchanges[id].isOpen: abortExchange(id, .tooManyStalled, .reset)
         case .fresh, .head, .exchange, .parked, .unread, .ending: closeClient(id, .reset)
         }
     }

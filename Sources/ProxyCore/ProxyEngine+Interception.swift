@@ -134,7 +134,7 @@ extension ProxyEngine {
             heads[text].append(":")
             heads[text].append(decimal: UInt64(original.port))
         }
-        clients[id].exchange.text = text
+        exchanges[id].text = text
     }
 
     /// A word that stands in the access log where a request has its method.
@@ -149,14 +149,14 @@ extension ProxyEngine {
 
     private mutating func beginRelay(_ id: SlotID, _ kind: InterceptedKind, _ name: [UInt8]) {
         let original = originals[id.index]
-        clients[id].exchange.isConnect = true
-        clients[id].exchange.need = .fresh
-        clients[id].exchange.port = original.port
-        clients[id].exchange.tunnel.isRaw = kind == .raw
+        exchanges[id].isConnect = true
+        exchanges[id].need = .fresh
+        exchanges[id].port = original.port
+        exchanges[id].tunnel.isRaw = kind == .raw
         let head = heads.take()
         if name.isEmpty { heads[head].append(original.host) } else { heads[head].append(name.span) }
-        clients[id].exchange.head = head
-        clients[id].exchange.hostCount = UInt32(heads[head].count)
+        exchanges[id].head = head
+        exchanges[id].hostCount = UInt32(heads[head].count)
         if let denial = denial(of: id) {
             refuseRelay(id, denial)
         } else if countTunnel(id) {
@@ -172,9 +172,9 @@ extension ProxyEngine {
     mutating func relayConnect(_ id: SlotID, _ bytes: Span<UInt8>, _ head: RequestHead) {
         clients[id].interception = .tunnel
         // It is counted when it is sent.
-        clients[id].exchange.bytesUp = 0
+        exchanges[id].bytesUp = 0
         statistics.bytesUp -= UInt64(head.length)
-        clients[id].exchange.request = BodyProgress()
+        exchanges[id].request = BodyProgress()
         _ = keepOpening(id, bytes.extracting(0..<head.length), from: 0)
         beginRelay(id, .raw, [])
     }
@@ -184,13 +184,13 @@ extension ProxyEngine {
     mutating func keepOpening(_ id: SlotID, _ bytes: Span<UInt8>, from start: Int) -> Int {
         guard clients.isAlive(id) else { return bytes.count }
         if clients[id].phase == .tunnel { return tunnelBytesFromClient(id, bytes, from: start) }
-        guard clients[id].phase == .exchange, clients[id].exchange.opening < 0 else {
+        guard clients[id].phase == .exchange, exchanges[id].opening < 0 else {
             pauseClient(id)
             return start
         }
         let opening = heads.take()
         heads[opening].append(bytes.extracting(start...))
-        clients[id].exchange.opening = opening
+        exchanges[id].opening = opening
         if clients[id].awaitsOffer {
             clients[id].awaitsOffer = false
             // Nothing more can come, and the end of it has been seen.
@@ -201,16 +201,16 @@ extension ProxyEngine {
 
     /// The tunnel stands: what was kept goes first. False where nothing was.
     mutating func sendOpening(_ id: SlotID, _ upstream: UpstreamID) -> Bool {
-        let opening = clients[id].exchange.opening
+        let opening = exchanges[id].opening
         if opening < 0 { return false }
         let start = outbox.count
         outbox.append(heads[opening].span)
         let count = outbox.count - start
         let first = outbox.span[start]
         heads.give(opening)
-        clients[id].exchange.opening = -1
+        exchanges[id].opening = -1
         actions.append(.send(.upstream(upstream), offset: start, count: count))
-        clients[id].exchange.bytesUp += UInt64(count)
+        exchanges[id].bytesUp += UInt64(count)
         statistics.bytesUp += UInt64(count)
         noteClientBurst(id, firstByte: first)
         return true
@@ -240,9 +240,9 @@ extension ProxyEngine {
     mutating func acquireOriginal(_ id: SlotID) -> Acquisition {
         let original = originals[id.index]
         let isThroughParent = configuration.parent?.leads(to: original.host, original.port) ?? false
-        clients[id].exchange.isThroughParent = isThroughParent
+        exchanges[id].isThroughParent = isThroughParent
         let place = isThroughParent ? parentPlace : nil
-        let exchange = clients[id].exchange
+        let exchange = exchanges[id]
         if exchange.isConnect {
             return pool.acquire(
                 .tunnel,
@@ -290,9 +290,9 @@ extension ProxyEngine {
         } else {
             heads[index].append(original.authority)
         }
-        clients[id].exchange.port = original.port
-        clients[id].exchange.hostOffset = UInt32(start)
-        clients[id].exchange.hostCount = UInt32(heads[index].count - start)
+        exchanges[id].port = original.port
+        exchanges[id].hostOffset = UInt32(start)
+        exchanges[id].hostCount = UInt32(heads[index].count - start)
     }
 
     /// Appends the target of a request for the access record: with the Host that it names, so that it can be

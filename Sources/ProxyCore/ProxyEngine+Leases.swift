@@ -6,7 +6,7 @@ import UpstreamPool
 extension ProxyEngine {
     /// Asks the pool for a connection for the exchange's destination.
     mutating func seekUpstream(_ id: SlotID) {
-        clients[id].exchange.stage = .waiting
+        exchanges[id].stage = .waiting
         switch clients[id].interception == .none ? acquire(id) : acquireOriginal(id) {
         case .leased(let upstream): attach(id, upstream, isReused: true)
         case .waiting: arm(id, .queue)
@@ -16,7 +16,7 @@ extension ProxyEngine {
     }
 
     private mutating func acquire(_ id: SlotID) -> Acquisition {
-        let exchange = clients[id].exchange
+        let exchange = exchanges[id]
         let host = Int(exchange.hostOffset)..<Int(exchange.hostOffset + exchange.hostCount)
         if exchange.isThroughParent && !exchange.isConnect && configuration.hasParent {
             return acquireParent(id, host: host)
@@ -73,21 +73,21 @@ extension ProxyEngine {
         links[slot].responseDeadline = .never
         links[slot].acknowledgeBy = .never
         clientDeadlines.disarm(id.slot)
-        clients[id].exchange.upstream = upstream
+        exchanges[id].upstream = upstream
         // That of an intercepted one is known, and need not be what keeps it apart in the pool.
-        let isShared = clients[id].exchange.isThroughParent && !clients[id].exchange.isConnect
+        let isShared = exchanges[id].isThroughParent && !exchanges[id].isConnect
         if clients[id].interception == .none && !isShared {
             clients[id].destination = pool.destinationHash(of: upstream)
         }
-        clients[id].exchange.isReused = isReused
-        clients[id].exchange.hasUpstream = true
+        exchanges[id].isReused = isReused
+        exchanges[id].hasUpstream = true
         noteWait(id)
-        if clients[id].exchange.isConnect {
+        if exchanges[id].isConnect {
             openTunnel(id, upstream)
-        } else if isReused && !clients[id].exchange.isReplayable {
+        } else if isReused && !exchanges[id].isReplayable {
             // It cannot be sent twice, so the socket is looked at once more: its end may be queued
             // behind this very event (RFC 9112 §9.3.1, POLICY §6.5).
-            clients[id].exchange.stage = .checking
+            exchanges[id].stage = .checking
             actions.append(.check(upstream))
         } else {
             sendHead(id, upstream)
@@ -95,27 +95,27 @@ extension ProxyEngine {
     }
 
     private mutating func noteWait(_ id: SlotID) {
-        let waited = now.since(clients[id].exchange.startedAt)
-        if waited == .zero || clients[id].exchange.isRetried { return }
-        clients[id].exchange.waited = waited
+        let waited = now.since(exchanges[id].startedAt)
+        if waited == .zero || exchanges[id].isRetried { return }
+        exchanges[id].waited = waited
         statistics.waits.note(waited)
     }
 
     /// Sends the head, and lets the content follow.
     mutating func sendHead(_ id: SlotID, _ upstream: UpstreamID) {
-        let head = clients[id].exchange.head
+        let head = exchanges[id].head
         let start = outbox.count
         outbox.append(heads[head].span)
-        if clients[id].exchange.isThroughParent { authorize(upstream) }
+        if exchanges[id].isThroughParent { authorize(upstream) }
         actions.append(.send(.upstream(upstream), offset: start, count: outbox.count - start))
-        clients[id].exchange.stage = .sent
-        clients[id].exchange.sentAt = now
-        if clients[id].exchange.request.isComplete {
+        exchanges[id].stage = .sent
+        exchanges[id].sentAt = now
+        if exchanges[id].request.isComplete {
             armResponse(upstream)
         } else {
             resumeClient(id)
         }
-        if clients[id].exchange.isReused { armAcknowledge(upstream, after: configuration.ackTimeout) }
+        if exchanges[id].isReused { armAcknowledge(upstream, after: configuration.ackTimeout) }
         armClient(id)
     }
 
@@ -176,9 +176,9 @@ extension ProxyEngine {
     /// Parts the exchange from its connection and closes the latter.
     mutating func abandonUpstream(_ id: SlotID) {
         pool.waiterLeft(id, now: now)
-        guard let upstream = clients[id].exchange.upstream else { return }
+        guard let upstream = exchanges[id].upstream else { return }
         closeUpstream(upstream, .reset)
-        clients[id].exchange.upstream = nil
+        exchanges[id].upstream = nil
     }
 
     /// Closes an upstream connection that stands, whatever state it is in.
@@ -191,7 +191,7 @@ extension ProxyEngine {
 
     /// A reused connection proved dead before anything was sent on it.
     mutating func replaceUpstream(_ id: SlotID, _ upstream: UpstreamID) {
-        clients[id].exchange.upstream = nil
+        exchanges[id].upstream = nil
         closeUpstream(upstream, .reset)
         seekUpstream(id)
     }
@@ -211,8 +211,8 @@ extension ProxyEngine {
         let hasBytes = links[slot].hasBytes
         closeUpstream(upstream, manner)
         guard id != .none else { return applyPoolEffects() }
-        clients[id].exchange.upstream = nil
-        let exchange = clients[id].exchange
+        exchanges[id].upstream = nil
+        let exchange = exchanges[id]
         if RetryRules.mayRetry(
             isReused: exchange.isReused,
             isConnectionDead: cause == .upstreamGone || cause == .upstreamSilent,
@@ -221,8 +221,8 @@ extension ProxyEngine {
             isRetried: exchange.isRetried
         ) {
             statistics.retries += 1
-            clients[id].exchange.isRetried = true
-            clients[id].exchange.need = .fresh
+            exchanges[id].isRetried = true
+            exchanges[id].need = .fresh
             seekUpstream(id)
         } else if exchange.hasResponse {
             noteLimit(error, isResponse: true)

@@ -22,20 +22,20 @@ extension ProxyEngine {
         guard let parent = configuration.parent else { return }
         let host = String(decoding: bytes.extracting(target.host.range))
         guard parent.leads(to: host, target.port) else { return }
-        clients[id].exchange.isThroughParent = true
-        guard clients[id].exchange.isConnect, fields.present.contains(.via) else { return }
+        exchanges[id].isThroughParent = true
+        guard exchanges[id].isConnect, fields.present.contains(.via) else { return }
         let via = heads.take()
         for index in 0..<fields.count where fields[index].known == .via {
             heads[via].append(bytes.extracting(fields[index].value.range))
             heads[via].append(", ")
         }
-        clients[id].exchange.via = via
+        exchanges[id].via = via
     }
 
     /// Asks the pool for a connection to the parent, on which a plain request is sent.
     mutating func acquireParent(_ id: SlotID, host: Range<Int>) -> Acquisition {
         guard let parent = configuration.parent else { preconditionFailure("a route through no parent") }
-        let exchange = clients[id].exchange
+        let exchange = exchanges[id]
         // Who stalls or leaks does so at an origin, not at the parent.
         let destination = pool.destinationHash(
             .http,
@@ -129,7 +129,7 @@ extension ProxyEngine {
     /// Whom those have passed that wait for this tunnel: of a request that goes round, it is the longest list
     /// that grows until a proxy finds itself in it.
     private mutating func appendLongestVia(of upstream: UpstreamID) {
-        let lists = pool.waiters(for: upstream, limit: 32).map { clients[$0].exchange.via }.filter { $0 >= 0 }
+        let lists = pool.waiters(for: upstream, limit: 32).map { exchanges[$0].via }.filter { $0 >= 0 }
         guard let longest = lists.max(by: { heads[$0].count < heads[$1].count }) else { return }
         outbox.append(heads[longest].span)
     }

@@ -14,7 +14,7 @@ extension ProxyEngine {
 
     /// Counts the tunnel among what its owner has to its destination, its dial included.
     mutating func joinTunnel(_ id: SlotID) {
-        let exchange = clients[id].exchange
+        let exchange = exchanges[id]
         if clients[id].interception == .http {
             // An upgrade: by the address dialled, which is known; the Host is only what the client says.
             joinDestination(id, isTunnel: true)
@@ -33,16 +33,16 @@ extension ProxyEngine {
 
     /// Keeps count of who speaks, as far as it tells a handshake and one exchange from what follows.
     mutating func noteClientBurst(_ id: SlotID, firstByte: UInt8) {
-        if clients[id].exchange.tunnel.clientSpokeLast { return }
-        clients[id].exchange.tunnel.clientSpokeLast = true
-        clients[id].exchange.tunnel.isProofRecent = false
+        if exchanges[id].tunnel.clientSpokeLast { return }
+        exchanges[id].tunnel.clientSpokeLast = true
+        exchanges[id].tunnel.isProofRecent = false
         let handshakeRecord: UInt8 = 22
-        let bursts = clients[id].exchange.tunnel.clientBursts
-        if bursts == 0 { clients[id].exchange.tunnel.isTLS = firstByte == handshakeRecord }
+        let bursts = exchanges[id].tunnel.clientBursts
+        if bursts == 0 { exchanges[id].tunnel.isTLS = firstByte == handshakeRecord }
         // The second flight of a full handshake up to TLS 1.2 (RFC 5246 §7.3), or after HelloRetryRequest
         // (RFC 8446 §2.1): nothing was asked yet.
-        if clients[id].exchange.tunnel.isInHandshake && bursts == 1 && firstByte == handshakeRecord { return }
-        clients[id].exchange.tunnel.clientBursts = min(TunnelState.mostBursts, bursts + 1)
+        if exchanges[id].tunnel.isInHandshake && bursts == 1 && firstByte == handshakeRecord { return }
+        exchanges[id].tunnel.clientBursts = min(TunnelState.mostBursts, bursts + 1)
         let quietSince = destinations.quietSince(id)
         // One that was found unread when it was to be ended is on no list of quiet ones any more.
         let hasPaused =
@@ -54,21 +54,21 @@ extension ProxyEngine {
     /// The upstream speaks.
     mutating func noteUpstreamBurst(_ id: SlotID) {
         let quietSince = destinations.quietSince(id)
-        clients[id].exchange.tunnel.isProofRecent = false
+        exchanges[id].tunnel.isProofRecent = false
         if quietSince != .never && now.since(quietSince) >= ProxyEngine.leastEventPause
             && !destinations.isProven(id)
         {
             destinations.prove(id, now: now)
-            clients[id].exchange.tunnel.isProofRecent = true
+            exchanges[id].tunnel.isProofRecent = true
         }
-        clients[id].exchange.tunnel.clientSpokeLast = false
+        exchanges[id].tunnel.clientSpokeLast = false
     }
 
     /// The upstream has finished. An unasked word just before its end was a farewell and no event: TLS tells
     /// the end by an alert (RFC 8446 §6.1), which is all that a tunnel shows of it.
     mutating func noteUpstreamEnd(_ id: SlotID) {
         let saidAt = destinations.quietSince(id)
-        if clients[id].exchange.tunnel.isProofRecent && saidAt != .never
+        if exchanges[id].tunnel.isProofRecent && saidAt != .never
             && now.since(saidAt) < ProxyEngine.leastEventPause
         {
             destinations.disprove(id, now: now)
@@ -78,7 +78,7 @@ extension ProxyEngine {
     /// The last bytes were the upstream's (or none have come yet): from now on the tunnel counts as quiet.
     /// Where too many are, the longest quiet one goes.
     mutating func becomeQuiet(_ id: SlotID) {
-        if !clients[id].exchange.tunnel.isInHandshake { destinations.becomeQuiet(id, now: now) }
+        if !exchanges[id].tunnel.isInHandshake { destinations.becomeQuiet(id, now: now) }
         armClient(id)
         reapSurplus(with: id, sparing: id)
         applyVerdicts()
@@ -90,7 +90,7 @@ extension ProxyEngine {
         let since = destinations.quietSince(id)
         if since == .never || clients[id].isStalled { return armClient(id) }
         let passed = now.since(since)
-        let isRaw = clients[id].exchange.tunnel.isRaw
+        let isRaw = exchanges[id].tunnel.isRaw
         let last = isRaw ? ClientLane.rawQuiet : .tunnel
         let idle = length(of: last)
         var lane = last
@@ -127,7 +127,7 @@ extension ProxyEngine {
     /// Ends the longest quiet tunnels of this one's owner and destination, as far as there are too many.
     /// One that has fallen quiet just now is spared, however short the least time.
     private mutating func reapSurplus(with id: SlotID, sparing spared: SlotID? = nil) {
-        let isRaw = clients[id].exchange.tunnel.isRaw
+        let isRaw = exchanges[id].tunnel.isRaw
         let isLeaking = isCuredThere(id)
         // A pool of connections to a database lies quiet for a living: only a leak makes it too many.
         if isRaw && !isLeaking { return }
@@ -142,7 +142,7 @@ extension ProxyEngine {
                     budget: configuration.maxQuietPerDestination,
                     minimum: minimum,
                     now: now
-                ), longest != spared, isRaw || !clients[longest].exchange.tunnel.isRaw
+                ), longest != spared, isRaw || !exchanges[longest].tunnel.isRaw
             else { return }
             reapQuiet(longest)
         }
@@ -158,9 +158,9 @@ extension ProxyEngine {
     /// What the kernel says of a quiet tunnel that is to be ended.
     mutating func tunnelInspected(_ id: SlotID, _ unread: Int?) {
         // The client has spoken meanwhile.
-        if clients[id].exchange.tunnel.clientSpokeLast { return }
+        if exchanges[id].tunnel.clientSpokeLast { return }
         // Our FIN counts as a byte that was not read.
-        let finish = clients[id].exchange.tunnel.upstreamFinished ? 1 : 0
+        let finish = exchanges[id].tunnel.upstreamFinished ? 1 : 0
         let isUnread = clients[id].isStalled || unread.map { $0 > finish } ?? false
         let isReaping = clients[id].isReaping
         clients[id].isReaping = false
@@ -181,7 +181,7 @@ extension ProxyEngine {
         if isReaping || isLeakedStall(id, unread) { return cutStalled(id) }
         noteStall(id)
         if clients.isAlive(id) && !clients[id].isStalled {
-            let patience = length(of: clients[id].exchange.tunnel.isRaw ? .rawQuiet : .tunnel)
+            let patience = length(of: exchanges[id].tunnel.isRaw ? .rawQuiet : .tunnel)
             if now.since(destinations.stalledSince(id)) >= patience { return closeTunnel(id, .tunnelQuiet) }
             armStall(id, otherwise: .unread)
         }

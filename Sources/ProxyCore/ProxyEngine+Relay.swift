@@ -139,8 +139,8 @@ extension ProxyEngine {
     private mutating func dropNominatedTrailers(_ section: Span<UInt8>, _ receiver: ConnectionID) {
         let nominations =
             switch receiver.side {
-            case .client: clients[receiver.id].exchange.responseNominations
-            case .upstream: clients[links[receiver.id.index].client].exchange.requestNominations
+            case .client: exchanges[receiver.id].responseNominations
+            case .upstream: exchanges[links[receiver.id.index].client].requestNominations
             }
         if nominations < 0 { return }
         ConnectionOptions.dropNominated(heads[nominations].span, from: &fields, in: section)

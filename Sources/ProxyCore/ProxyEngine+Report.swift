@@ -28,7 +28,7 @@ extension ProxyEngine {
             case .fresh: report.fresh += 1
             case .head: report.readingHead += 1
             case .exchange:
-                if clients[id].exchange.stage == .waiting {
+                if exchanges[id].stage == .waiting {
                     report.waiting += 1
                 } else {
                     report.exchanging += 1
@@ -49,6 +49,7 @@ extension ProxyEngine {
         destinations.checkInvariants()
         var counted = 0
         var heldHeads = 0
+        var held = 0
         for slot in 0..<clients.capacity {
             guard let id = clients.occupant(of: slot) else { continue }
             let session = clients[id]
@@ -57,8 +58,11 @@ extension ProxyEngine {
                 (session.phase == .ending) == endingLinks.isLinked(Int32(slot)),
                 "ending but unlisted"
             )
-            if session.exchange.isCountedAsTunnel { counted += 1 }
-            let exchange = session.exchange
+            let exchange = exchanges[id]
+            if exchange.isCountedAsTunnel { counted += 1 }
+            let holdsExchange = session.phase == .exchange || session.phase == .tunnel
+            precondition(holdsExchange == exchanges.isHeld(id), "an exchange in the wrong phase")
+            held += holdsExchange ? 1 : 0
             for head in [
                 exchange.head, exchange.text, exchange.requestNominations, exchange.responseNominations,
                 exchange.offer, exchange.opening, exchange.via,
@@ -74,14 +78,15 @@ extension ProxyEngine {
             }
         }
         precondition(counted == tunnels, "tunnel count")
+        precondition(held == exchanges.inUse, "an exchange is lost")
         precondition(heldHeads == heads.inUse, "a head buffer is lost")
         precondition(policy.held == clients.count, "held clients")
     }
 
     private func checkExchange(_ id: SlotID) {
         let session = clients[id]
-        guard let upstream = session.exchange.upstream else {
-            if session.phase == .exchange && session.exchange.isOpen {
+        guard let upstream = exchanges[id].upstream else {
+            if session.phase == .exchange && exchanges[id].isOpen {
                 precondition(pool.isWaiting(id), "an exchange that nobody will ever serve")
             }
             return
@@ -115,7 +120,7 @@ extension ProxyEngine {
     public var openExchanges: Int {
         (0..<clients.capacity).reduce(0) { sum, slot in
             guard let id = clients.occupant(of: slot) else { return sum }
-            return sum + (clients[id].exchange.isOpen ? 1 : 0)
+            return sum + (exchanges[id].isOpen ? 1 : 0)
         }
     }
 }

@@ -38,7 +38,7 @@ extension ProxyEngine {
             do throws(WireError) {
                 try startExchange(id, bytes, head)
             } catch {
-                clients[id].exchange.prefersJSON = FieldValue.acceptsOnlyJSON(bytes, fields)
+                exchanges[id].prefersJSON = FieldValue.acceptsOnlyJSON(bytes, fields)
                 throw error
             }
             return clients.isAlive(id) ? requestContent(id, bytes, from: head.length) : bytes.count
@@ -54,7 +54,7 @@ extension ProxyEngine {
     /// Answers a request that can be read but not served, before its head was written. What follows it
     /// may not be meant for a proxy either, so the connection ends.
     private mutating func refuse(_ id: SlotID, _ cause: Cause, _ bytes: Span<UInt8>) {
-        clients[id].exchange.prefersJSON = FieldValue.acceptsOnlyJSON(bytes, fields)
+        exchanges[id].prefersJSON = FieldValue.acceptsOnlyJSON(bytes, fields)
         clients[id].isPersistent = false
         answer(id, cause)
     }
@@ -74,9 +74,9 @@ extension ProxyEngine {
         clients[id].scanned = 0
         clients[id].isReaping = false
         clients[id].requests += 1
-        clients[id].exchange = Exchange()
-        clients[id].exchange.isOpen = true
-        clients[id].exchange.startedAt = now
+        exchanges.begin(id)
+        exchanges[id].isOpen = true
+        exchanges[id].startedAt = now
         statistics.requests += 1
     }
 
@@ -101,7 +101,7 @@ extension ProxyEngine {
         } else {
             keepOriginalTarget(id, text, bytes, head.target)
         }
-        clients[id].exchange.text = text
+        exchanges[id].text = text
     }
 
     /// Judges the head and sets the exchange going.
@@ -110,16 +110,16 @@ extension ProxyEngine {
         _ bytes: Span<UInt8>,
         _ head: RequestHead
     ) throws(WireError) {
-        clients[id].exchange.method = head.method
-        clients[id].exchange.isHTTP10 = head.version == .http10
+        exchanges[id].method = head.method
+        exchanges[id].isHTTP10 = head.version == .http10
         let isForProxy = clients[id].interception == .none
         let target = try RequestTarget.parse(bytes, head: head)
         let options = try ConnectionOptions.read(bytes, &fields, isForProxy: isForProxy)
         let framing = try Framing.ofRequest(bytes, head, fields)
         _ = try RequestTarget.checkHost(bytes, head, fields, like: target.authority)
-        clients[id].exchange.request = BodyProgress(framing)
-        if framing == .chunked { clients[id].exchange.requestNominations = keepNominations(bytes, options) }
-        clients[id].exchange.bytesUp = UInt64(head.length)
+        exchanges[id].request = BodyProgress(framing)
+        if framing == .chunked { exchanges[id].requestNominations = keepNominations(bytes, options) }
+        exchanges[id].bytesUp = UInt64(head.length)
         statistics.bytesUp += UInt64(head.length)
         // RFC 9112 §9.3: a proxy keeps no connection to an HTTP/1.0 client.
         clients[id].askedClose = head.version == .http10 || options.contains(.close)
@@ -132,7 +132,7 @@ extension ProxyEngine {
             return refuse(id, .loopDetected, bytes)
         }
         if configuration.authenticates, isForProxy, let failure = logInFailure(id) {
-            clients[id].exchange.prefersJSON = FieldValue.acceptsOnlyJSON(bytes, fields)
+            exchanges[id].prefersJSON = FieldValue.acceptsOnlyJSON(bytes, fields)
             return answer(id, failure)
         }
         if head.method == .connect {
@@ -165,15 +165,15 @@ extension ProxyEngine {
         // RFC 9110 §10.1.1 and §7.8: HTTP/1.0 has neither expectations nor upgrades.
         if head.version == .http10 { fields.drop(.expect) }
         let expects = fields.first(.expect)
-        clients[id].exchange.expectsContinue =
+        exchanges[id].expectsContinue =
             expects.map { hasToken(bytes, $0.value, "100-continue") } == true && head.version == .http11
             && framing != .none
         if options.contains(.upgrade) && fields.present.contains(.upgrade) && head.version == .http11 {
-            clients[id].exchange.offer = keepOffer(bytes)
+            exchanges[id].offer = keepOffer(bytes)
         }
-        clients[id].exchange.isReplayable =
-            head.method.isIdempotent && framing == .none && !clients[id].exchange.offersUpgrade
-        clients[id].exchange.need = clients[id].exchange.isReplayable ? .any : .recent
+        exchanges[id].isReplayable =
+            head.method.isIdempotent && framing == .none && !exchanges[id].offersUpgrade
+        exchanges[id].need = exchanges[id].isReplayable ? .any : .recent
     }
 
     /// Keeps the protocols that are offered to the origin; -1 where none of them is relayed.
@@ -194,7 +194,7 @@ extension ProxyEngine {
             return clients[id].phase == .ending ? bytes.count : start
         }
         if start == bytes.count { return start }
-        let exchange = clients[id].exchange
+        let exchange = exchanges[id]
         guard !exchange.request.isComplete, exchange.stage == .sent, let upstream = exchange.upstream,
             !links[upstream.id.index].isStalled
         else {
@@ -206,23 +206,23 @@ extension ProxyEngine {
         var offset = start
         var progress = exchange.request
         let result = relay(&progress, bytes, &offset, to: .upstream(upstream))
-        clients[id].exchange.request = progress
-        clients[id].exchange.bytesUp += UInt64(offset - start)
+        exchanges[id].request = progress
+        exchanges[id].bytesUp += UInt64(offset - start)
         statistics.bytesUp += UInt64(offset - start)
         // It did not wait for an invitation, so it needs none.
-        if offset > start { clients[id].exchange.expectsContinue = false }
+        if offset > start { exchanges[id].expectsContinue = false }
         switch result {
         case .more:
             if offset > start { noteProgress(id, offset - start) }
         case .complete:
             // An interim response is no answer: the final one is still to come.
-            if !clients[id].exchange.hasResponse { armResponse(upstream) }
+            if !exchanges[id].hasResponse { armResponse(upstream) }
             armClient(id)
             if offset < bytes.count { pauseClient(id) }
         case .bad(let error):
             abandonUpstream(id)
             clients[id].isPersistent = false
-            if clients[id].exchange.hasResponse {
+            if exchanges[id].hasResponse {
                 truncate(id, .badRequest)
             } else {
                 answer(id, .badRequest, error)
@@ -237,14 +237,14 @@ extension ProxyEngine {
     /// Content came. The time-out begins anew only when enough of it has: by single bytes one request
     /// could hold its connections for ever.
     private mutating func noteProgress(_ id: SlotID, _ count: Int) {
-        let window = Int(clients[id].exchange.windowBytes) + count
-        if window >= configuration.minProgress || clients[id].exchange.hasResponse
+        let window = Int(exchanges[id].windowBytes) + count
+        if window >= configuration.minProgress || exchanges[id].hasResponse
             || clientDeadlines.lane(of: id.slot) != ClientLane.content.rawValue
         {
-            clients[id].exchange.windowBytes = 0
+            exchanges[id].windowBytes = 0
             armClient(id)
         } else {
-            clients[id].exchange.windowBytes = UInt32(window)
+            exchanges[id].windowBytes = UInt32(window)
         }
     }
 }

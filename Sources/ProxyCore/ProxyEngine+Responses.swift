@@ -17,15 +17,15 @@ extension ProxyEngine {
             return bytes.count
         }
         if clients[id].phase == .tunnel { return tunnelBytesFromUpstream(id, upstream, bytes, from: 0) }
-        if clients[id].exchange.stage == .checking {
+        if exchanges[id].stage == .checking {
             statistics.unsolicitedBytes += 1
             replaceUpstream(id, upstream)
             return bytes.count
         }
         links[slot].hasBytes = true
         var offset = 0
-        let isHeadNew = !clients[id].exchange.hasResponse
-        while !clients[id].exchange.hasResponse {
+        let isHeadNew = !exchanges[id].hasResponse
+        while !exchanges[id].hasResponse {
             // Interim responses are cheap to send and cost an action each; the rest is offered again.
             if actions.count >= ProxyEngine.actionsPerOffer { return offset }
             guard readResponseHead(id, upstream, bytes, &offset) else { return offset }
@@ -33,11 +33,11 @@ extension ProxyEngine {
                 return tunnelBytesFromUpstream(id, upstream, bytes, from: offset)
             }
         }
-        var progress = clients[id].exchange.response
+        var progress = exchanges[id].response
         let start = offset
         let result = relay(&progress, bytes, &offset, to: .client(id))
-        clients[id].exchange.response = progress
-        clients[id].exchange.bytesDown += UInt64(offset - start)
+        exchanges[id].response = progress
+        exchanges[id].bytesDown += UInt64(offset - start)
         statistics.bytesDown += UInt64(offset - start)
         switch result {
         case .more:
@@ -46,7 +46,7 @@ extension ProxyEngine {
             // asks and answers in turn.
             if isHeadNew && offset == start { actions.append(.acknowledge(upstream)) }
             // It moves: what waits for the half-closed client or for content starts anew.
-            if clients[id].peerFinished || !clients[id].exchange.request.isComplete { armClient(id) }
+            if clients[id].peerFinished || !exchanges[id].request.isComplete { armClient(id) }
             return offset
         case .complete:
             completeResponse(id, upstream, isClean: offset == bytes.count)
@@ -97,7 +97,7 @@ extension ProxyEngine {
                 try passFinal(id, upstream, part, head)
             }
             offset += head.length
-            clients[id].exchange.bytesDown += UInt64(head.length)
+            exchanges[id].bytesDown += UInt64(head.length)
             statistics.bytesDown += UInt64(head.length)
             return true
         } catch {
@@ -114,9 +114,9 @@ extension ProxyEngine {
         _ head: ResponseHead
     ) throws(WireError) {
         _ = try ConnectionOptions.read(bytes, &fields, isForProxy: clients[id].interception == .none)
-        if clients[id].exchange.isHTTP10 { return }
+        if exchanges[id].isHTTP10 { return }
         if head.status == 100 {
-            clients[id].exchange.expectsContinue = false
+            exchanges[id].expectsContinue = false
             armClient(id)
         }
         // RFC 9110 §8.6: no content is announced in an interim response.
@@ -135,7 +135,7 @@ extension ProxyEngine {
         _ head: ResponseHead
     ) throws(WireError) {
         _ = try ConnectionOptions.read(bytes, &fields, isForProxy: clients[id].interception == .none)
-        let exchange = clients[id].exchange
+        let exchange = exchanges[id]
         // RFC 9110 §7.8: only to what was offered, and only behind the whole request.
         guard exchange.offersUpgrade, exchange.request.isComplete,
             UpgradeTokens.isOffered(bytes, fields, in: heads[exchange.offer].span)
@@ -147,7 +147,7 @@ extension ProxyEngine {
         appendUpgrade(bytes)
         outbox.append("\r\n")
         actions.append(.send(.client(id), offset: start, count: outbox.count - start))
-        clients[id].exchange.status = 101
+        exchanges[id].status = 101
         becomeTunnel(id, upstream)
     }
 
@@ -163,7 +163,7 @@ extension ProxyEngine {
             bytes,
             head,
             fields,
-            requestMethod: clients[id].exchange.method
+            requestMethod: exchanges[id].method
         )
         if Framing.mustNotDeclareContent(status: head.status, requestMethod: .get) {
             fields.drop(.contentLength)
@@ -174,17 +174,17 @@ extension ProxyEngine {
             && (head.version == .http11 ? !options.contains(.close) : options.contains(.keepAlive))
 
         links[upstream.id.index].idleLimit = idleLimit(bytes)
-        let isHTTP10 = clients[id].exchange.isHTTP10
+        let isHTTP10 = exchanges[id].isHTTP10
         var progress = BodyProgress(framing)
         if framing == .chunked && isHTTP10 { progress.rewrite = .unchunk }
         if framing == .untilClose && !isHTTP10 { progress.rewrite = .chunk }
-        clients[id].exchange.response = progress
-        if framing == .chunked { clients[id].exchange.responseNominations = keepNominations(bytes, options) }
-        clients[id].exchange.hasResponse = true
-        clients[id].exchange.expectsContinue = false
-        clients[id].exchange.status = head.status
-        clients[id].exchange.firstByte = now.since(clients[id].exchange.sentAt)
-        statistics.firstBytes.note(clients[id].exchange.firstByte)
+        exchanges[id].response = progress
+        if framing == .chunked { exchanges[id].responseNominations = keepNominations(bytes, options) }
+        exchanges[id].hasResponse = true
+        exchanges[id].expectsContinue = false
+        exchanges[id].status = head.status
+        exchanges[id].firstByte = now.since(exchanges[id].sentAt)
+        statistics.firstBytes.note(exchanges[id].firstByte)
         statistics.responses[Int(min(5, head.status / 100))] += 1
 
         let start = outbox.count
@@ -242,13 +242,13 @@ extension ProxyEngine {
     mutating func keepsClient(_ id: SlotID) -> Bool {
         var keeps =
             clients[id].isPersistent && !clients[id].peerFinished && !isDraining && !isWindingDown
-            && clients[id].exchange.request.isComplete
+            && exchanges[id].request.isComplete
         // The policy is asked last: it counts on it that a connection which may be kept is.
         if keeps, let reason = policy.reasonToEnd(id, requests: Int(clients[id].requests), now: now) {
             policy.count(reason)
             keeps = false
         }
-        clients[id].exchange.announcedClose = !keeps
+        exchanges[id].announcedClose = !keeps
         return keeps
     }
 
@@ -258,10 +258,10 @@ extension ProxyEngine {
         let slot = upstream.id.index
         if !isClean { statistics.unsolicitedBytes += 1 }
         let isPersistent =
-            isClean && links[slot].isPersistent && clients[id].exchange.request.isComplete
+            isClean && links[slot].isPersistent && exchanges[id].request.isComplete
             && !links[slot].isStalled
         links[slot].client = .none
-        clients[id].exchange.upstream = nil
+        exchanges[id].upstream = nil
         upstreamDeadlines.disarm(upstream.id.slot)
         if isPersistent { resume(upstream) }
         conclude(id, .completed)
@@ -291,13 +291,13 @@ extension ProxyEngine {
             if isReset { closeTunnel(id, .upstreamGone) } else { upstreamFinishedTunnel(id, upstream) }
             return
         }
-        let exchange = clients[id].exchange
+        let exchange = exchanges[id]
         if exchange.stage == .checking {
             statistics.idleClosedByUpstream += 1
             replaceUpstream(id, upstream)
         } else if exchange.hasResponse && exchange.response.kind == .untilClose && !isReset {
             if exchange.response.rewrite == .chunk { sendText(.client(id), "0\r\n\r\n") }
-            clients[id].exchange.response.kind = .none
+            exchanges[id].response.kind = .none
             completeResponse(id, upstream, isClean: true)
         } else {
             upstreamLost(upstream, .upstreamGone, manner: isReset ? .reset : .normal)

@@ -43,8 +43,17 @@ extension ProxyEngine {
     /// last call, too.
     public var usualLastCall: Interval { min(.seconds(1), configuration.closeGrace) }
 
+    /// Sets the deadlines of what is parked anew, some thousands now and the others as `timePassed` is called: all of
+    /// them at once would hold up everybody.
     private mutating func rearmParked() {
-        for slot in 0..<clients.capacity {
+        unarmed = 0..<clients.capacity
+        rearmSome()
+    }
+
+    mutating func rearmSome() {
+        let some = unarmed.prefix(4096)
+        unarmed = some.upperBound..<unarmed.upperBound
+        for slot in some {
             guard let id = clients.occupant(of: slot), clients[id].phase == .parked else { continue }
             armParked(id)
         }
@@ -70,7 +79,7 @@ extension ProxyEngine {
         for slot in 0..<clients.capacity {
             guard let id = clients.occupant(of: slot) else { continue }
             switch clients[id].phase {
-            case .exchange where clients[id].exchange.isOpen: abortExchange(id, .stopped, .reset)
+            case .exchange where exchanges[id].isOpen: abortExchange(id, .stopped, .reset)
             case .tunnel: closeTunnel(id, .stopped)
             case .fresh, .head, .parked, .unread, .ending, .exchange: closeClient(id, .normal)
             }

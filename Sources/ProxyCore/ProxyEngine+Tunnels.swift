@@ -7,14 +7,14 @@ import UpstreamPool
 extension ProxyEngine {
     /// A CONNECT request. The tunnel is counted from here on, its dial included.
     mutating func startTunnel(_ id: SlotID, _ bytes: Span<UInt8>, _ target: RequestTarget) {
-        clients[id].exchange.isConnect = true
-        clients[id].exchange.need = .fresh
-        clients[id].exchange.port = target.port
+        exchanges[id].isConnect = true
+        exchanges[id].need = .fresh
+        exchanges[id].port = target.port
         let allowed = configuration.allowedTunnelPorts
         let index = heads.take()
         heads[index].append(bytes.extracting(target.host.range))
-        clients[id].exchange.head = index
-        clients[id].exchange.hostCount = UInt32(target.host.count)
+        exchanges[id].head = index
+        exchanges[id].hostCount = UInt32(target.host.count)
         noteRoute(id, bytes, target)
         if !allowed.isEmpty && !allowed.contains(target.port) {
             answer(id, .denied)
@@ -31,7 +31,7 @@ extension ProxyEngine {
     mutating func countTunnel(_ id: SlotID) -> Bool {
         if tunnels >= configuration.maxTunnels { return false }
         tunnels += 1
-        clients[id].exchange.isCountedAsTunnel = true
+        exchanges[id].isCountedAsTunnel = true
         return true
     }
 
@@ -40,24 +40,27 @@ extension ProxyEngine {
         // Who does not know of the proxy is told nothing.
         if clients[id].interception == .tunnel { return becomeTunnel(id, upstream) }
         sendText(.client(id), "HTTP/1.1 200 Connection established\r\n\r\n")
-        clients[id].exchange.status = 200
-        clients[id].exchange.hasResponse = true
+        exchanges[id].status = 200
+        exchanges[id].hasResponse = true
         statistics.responses[2] += 1
         becomeTunnel(id, upstream)
     }
 
     /// From here on bytes are only relayed. The quiet clock starts now, not with the dial.
     mutating func becomeTunnel(_ id: SlotID, _ upstream: UpstreamID) {
-        if !clients[id].exchange.isCountedAsTunnel {
+        if !exchanges[id].isCountedAsTunnel {
             _ = countTunnel(id)
             joinTunnel(id)
         }
+        // Known by its destination from now on; tens of thousands may lie quiet for hours.
+        if exchanges[id].head >= 0 { heads.give(exchanges[id].head) }
+        exchanges[id].head = -1
         statistics.tunnelsOpened += 1
         clients[id].phase = .tunnel
         // After an upgrade the client has asked already; it need not speak again.
-        if !clients[id].exchange.isConnect { clients[id].exchange.tunnel.clientBursts = 2 }
-        clients[id].exchange.hasResponse = true
-        clients[id].exchange.stage = .sent
+        if !exchanges[id].isConnect { exchanges[id].tunnel.clientBursts = 2 }
+        exchanges[id].hasResponse = true
+        exchanges[id].stage = .sent
         forgetResponseDeadlines(upstream)
         let isWorking = sendOpening(id, upstream)
         if clients[id].peerFinished {
@@ -73,13 +76,13 @@ extension ProxyEngine {
     /// consumed.
     mutating func tunnelBytesFromClient(_ id: SlotID, _ bytes: Span<UInt8>, from start: Int) -> Int {
         let count = bytes.count - start
-        guard let upstream = clients[id].exchange.upstream, count > 0 else { return start }
+        guard let upstream = exchanges[id].upstream, count > 0 else { return start }
         if links[upstream.id.index].isStalled {
             pauseClient(id)
             return start
         }
         forward(.upstream(upstream), start, count)
-        clients[id].exchange.bytesUp += UInt64(count)
+        exchanges[id].bytesUp += UInt64(count)
         statistics.bytesUp += UInt64(count)
         noteClientBurst(id, firstByte: bytes[start])
         // Who asks again has read what it was found to have left unread.
@@ -103,7 +106,7 @@ extension ProxyEngine {
             return start
         }
         forward(.client(id), start, count)
-        clients[id].exchange.bytesDown += UInt64(count)
+        exchanges[id].bytesDown += UInt64(count)
         statistics.bytesDown += UInt64(count)
         noteUpstreamBurst(id)
         becomeQuiet(id)
@@ -112,15 +115,15 @@ extension ProxyEngine {
 
     /// The client's FIN: passed on, the other direction goes on (RFC 9110 §9.3.6).
     mutating func clientFinishedTunnel(_ id: SlotID, _ upstream: UpstreamID) {
-        if !clients[id].exchange.tunnel.upstreamFinished { destinations.closedByClient(id, now: now) }
-        clients[id].exchange.tunnel.isFirstToFinish = !clients[id].exchange.tunnel.upstreamFinished
-        clients[id].exchange.tunnel.clientFinished = true
+        if !exchanges[id].tunnel.upstreamFinished { destinations.closedByClient(id, now: now) }
+        exchanges[id].tunnel.isFirstToFinish = !exchanges[id].tunnel.upstreamFinished
+        exchanges[id].tunnel.clientFinished = true
         actions.append(.finish(.upstream(upstream)))
         endTunnelIfFinished(id, upstream)
     }
 
     mutating func upstreamFinishedTunnel(_ id: SlotID, _ upstream: UpstreamID) {
-        clients[id].exchange.tunnel.upstreamFinished = true
+        exchanges[id].tunnel.upstreamFinished = true
         noteUpstreamEnd(id)
         pause(upstream)
         actions.append(.finish(.client(id)))
@@ -129,14 +132,14 @@ extension ProxyEngine {
 
     /// Both sides have finished and everything was taken: nothing is left to relay.
     mutating func endTunnelIfFinished(_ id: SlotID, _ upstream: UpstreamID) {
-        let state = clients[id].exchange.tunnel
+        let state = exchanges[id].tunnel
         guard state.clientFinished, state.upstreamFinished, !clients[id].isStalled,
             !links[upstream.id.index].isStalled
         else {
             armClient(id)
             return
         }
-        clients[id].exchange.upstream = nil
+        exchanges[id].upstream = nil
         conclude(id, .completed)
         if state.isFirstToFinish { pool.leavesTimeWait(upstream, now: now) }
         closeUpstream(upstream, .normal)
@@ -147,8 +150,8 @@ extension ProxyEngine {
     /// Ends a tunnel that has not finished by itself. The upstream half is reset, so that it leaves
     /// no TIME_WAIT on our ports; the client half is closed in steps, unless it does not read anyway.
     mutating func closeTunnel(_ id: SlotID, _ cause: Cause) {
-        let upstream = clients[id].exchange.upstream
-        clients[id].exchange.upstream = nil
+        let upstream = exchanges[id].upstream
+        exchanges[id].upstream = nil
         conclude(id, cause)
         if let upstream { closeUpstream(upstream, .reset) }
         // What a leaking owner left lying has been read, so a reset takes nothing and frees the port at once.

@@ -33,7 +33,7 @@ extension ProxyEngine {
         // A farewell and the FIN behind it are no answer that somebody is still reading.
         let unread = unread.filter {
             self.clients.isAlive($0) && policy.owner(of: $0) == owner
-                && !(self.clients[$0].phase == .tunnel && self.clients[$0].exchange.tunnel.upstreamFinished)
+                && !(self.clients[$0].phase == .tunnel && self.exchanges[$0].tunnel.upstreamFinished)
         }
         policy.inquired(into: owner, clients: clients, unread: unread, now: now)
         destinations.inquired(into: owner, clients: clients, unread: unread, now: now)

@@ -44,6 +44,8 @@ public struct ProxyEngine: ~Copyable {
 
     var ownLines: OwnLines
     var clients = SlotMap<ClientSession>()
+    /// Held in the phases `exchange` and `tunnel`.
+    var exchanges = ExchangeTable()
     /// Where intercepted clients wanted to go, by slot; as long as the highest of their slots asks for.
     var originals: [OriginalDestination] = []
     var links: [UpstreamLink] = []
@@ -62,6 +64,8 @@ public struct ProxyEngine: ~Copyable {
     /// Connections that we ended and whose peer has not answered, longest first.
     var ending = ListEnds()
     var endingLinks = LinkTable()
+    /// Slots in which the deadlines of parked connections are still to be set anew.
+    var unarmed = 0..<0
     var now = MonotonicTime.zero
     var dates = DateLine()
     /// Why the dial that the pool is about to report failed.
@@ -87,7 +91,8 @@ public struct ProxyEngine: ~Copyable {
 
     /// The next instant at which `timePassed` has something to do.
     public var nextDeadline: MonotonicTime {
-        min(min(clientDeadlines.next, upstreamDeadlines.next), pool.nextDeadline)
+        if !unarmed.isEmpty { return now }
+        return min(min(clientDeadlines.next, upstreamDeadlines.next), pool.nextDeadline)
     }
 
     /// Whether another client connection can be accepted now, if need be by closing one that is

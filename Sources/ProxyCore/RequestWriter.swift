@@ -13,10 +13,10 @@ extension ProxyEngine {
         hops: UInt64?
     ) {
         let index = heads.take()
-        clients[id].exchange.head = index
-        clients[id].exchange.port = target.port
-        let isChunked = clients[id].exchange.request.kind == .chunked
-        let offer = clients[id].exchange.offer
+        exchanges[id].head = index
+        exchanges[id].port = target.port
+        let isChunked = exchanges[id].request.kind == .chunked
+        let offer = exchanges[id].offer
         let offersTrailers =
             head.version == .http11 && options.contains(.te)
             && fields.first(.te).map { hasToken(bytes, $0.value, "trailers") } == true
@@ -54,7 +54,7 @@ extension ProxyEngine {
         _ target: RequestTarget
     ) -> Bool {
         head.version == .http11 && clients[id].interception == .none
-            && !clients[id].exchange.isThroughParent
+            && !exchanges[id].isThroughParent
             && !target.path.isEmpty && bytes[Int(target.path.start)] == UInt8(ascii: "/")
             && fields.first(.host)?.line.start == head.lineEnd
             && fields[0].value.hasSameBytes(as: target.authority, in: bytes)
@@ -70,8 +70,8 @@ extension ProxyEngine {
     ) {
         heads[index].append(bytes.extracting(Int(head.methodName.start)..<Int(head.target.start)))
         let host = fields[0].value.start + (target.host.start - target.authority.start)
-        clients[id].exchange.hostOffset = UInt32(heads[index].count) + (host - target.path.start)
-        clients[id].exchange.hostCount = UInt32(target.host.count)
+        exchanges[id].hostOffset = UInt32(heads[index].count) + (host - target.path.start)
+        exchanges[id].hostCount = UInt32(target.host.count)
         let line = ByteRange(Int(target.path.start), Int(head.lineEnd))
         HeadWriter.appendFields(bytes, fields, behind: line, to: &heads[index])
     }
@@ -90,9 +90,9 @@ extension ProxyEngine {
         if clients[id].interception == .none {
             let authority = heads[index].count
             heads[index].append(bytes.extracting(target.authority.range))
-            clients[id].exchange.hostOffset =
+            exchanges[id].hostOffset =
                 UInt32(authority) + (target.host.start - target.authority.start)
-            clients[id].exchange.hostCount = UInt32(target.host.count)
+            exchanges[id].hostCount = UInt32(target.host.count)
         } else {
             appendOriginalHost(id, to: index, bytes, target)
         }
@@ -113,7 +113,7 @@ extension ProxyEngine {
         if target.form == .absolute && clients[id].interception != .none {
             // It is meant for another proxy, which needs this form; an origin must take it (RFC 9112 §3.2.2).
             heads[index].append(bytes.extracting(head.target.range))
-        } else if clients[id].exchange.isThroughParent {
+        } else if exchanges[id].isThroughParent {
             heads[index].append("http://")
             heads[index].append(bytes.extracting(target.authority.range))
             // Without a path OPTIONS is left to whoever speaks to the origin.

@@ -3,20 +3,18 @@ import Dialling
 import ProxyCore
 import Reactor
 
-/// One socket that the engine knows by an id: what the shell keeps for it, and nothing that decides.
-final class Connection {
-    let id: ConnectionID
-    let watch: SocketWatch
+/// One socket that the engine knows by an id: what the shell keeps for it, and nothing that decides. Kept small:
+/// tens of thousands may lie idle. 128 bytes of memory, and as many for libevent's event.
+final class Connection: SocketWatch {
+    /// By which way a client came, where that matters later; the few that bring something along have it elsewhere.
+    private enum Arrival {
+        case plain
+        indirect case local(OwnerKey)
+        indirect case redirected(Endpoint)
+    }
+
     /// The far end, for logs.
     let peer: Peer
-    /// The owner of a client over a Unix socket, which is counted by it.
-    let localOwner: OwnerKey?
-    /// Where an intercepted client wanted to go; nil for all others.
-    let original: Endpoint?
-    /// What the kernel would not take yet.
-    var output = OutputQueue()
-    /// Bytes that the engine has not consumed, to be offered again with more.
-    var unconsumed: [UInt8] = []
     /// The engine does not want to be offered anything.
     var isPaused = false
     /// The engine was told that output is pending.
@@ -26,6 +24,21 @@ final class Connection {
     /// A write failed; the engine has been, or is about to be, told.
     var isBroken = false
     var isClosed = false
+    private let arrival: Arrival
+    /// What the kernel would not take yet.
+    var output = OutputQueue()
+    /// Bytes that the engine has not consumed, to be offered again with more.
+    var unconsumed: [UInt8] = []
+
+    var id: ConnectionID { ConnectionID(token: token) }
+    /// Whether it can be read or written.
+    var watch: SocketWatch { self }
+
+    /// The owner of a client over a Unix socket, which is counted by it.
+    var localOwner: OwnerKey? { if case .local(let owner) = arrival { owner } else { nil } }
+
+    /// Where an intercepted client wanted to go; nil for all others.
+    var original: Endpoint? { if case .redirected(let original) = arrival { original } else { nil } }
 
     init(
         id: ConnectionID,
@@ -35,10 +48,9 @@ final class Connection {
         localOwner: OwnerKey? = nil,
         original: Endpoint? = nil
     ) {
-        self.id = id
         self.peer = peer
-        self.localOwner = localOwner
-        self.original = original
-        watch = SocketWatch(loop: loop, descriptor: descriptor, token: id.token)
+        // Nobody is redirected over a Unix socket.
+        arrival = localOwner.map(Arrival.local) ?? original.map(Arrival.redirected) ?? .plain
+        super.init(loop: loop, descriptor: descriptor, token: id.token)
     }
 }

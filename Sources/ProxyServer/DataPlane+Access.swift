@@ -56,17 +56,35 @@ extension DataPlane {
 
     /// Other settings are in force: nothing is reused, and nobody is served anew, that they do not allow.
     func judgeAnew() {
-        for case let connection? in clients {
-            engine.clientJudged(connection.id, isDenied: isDenied(connection.peer), now: loop.now)
-            perform()
+        judgeAnew(from: 0)
+    }
+
+    /// Some at a time: there may be tens of thousands. Who comes meanwhile is judged by the same settings.
+    private func judgeAnew(from start: Int) {
+        let began = loop.now
+        for slot in start..<max(start, clients.count, upstreams.count) {
+            // The clock is cheap, but not as cheap as most connections are.
+            if slot & 63 == 63 && loop.now.since(began) >= DataPlane.longestSlice {
+                loop.afterTurn { [weak self] in
+                    self?.judgeAnew(from: slot)
+                    self?.settle()
+                }
+                return
+            }
+            if slot < clients.count, let client = clients[slot] {
+                engine.clientJudged(client.id, isDenied: isDenied(client.peer), now: loop.now)
+                perform()
+            }
+            if slot < upstreams.count, let upstream = upstreams[slot] { judgeAnew(upstream) }
         }
-        for case let connection? in upstreams {
-            let id = UpstreamID(connection.id.id)
-            guard engine.isAlive(connection.id), let address = connection.peer.endpoint?.address,
-                isProhibited(id, address)
-            else { continue }
-            engine.upstreamProhibited(id, now: loop.now)
-            perform()
-        }
+    }
+
+    private func judgeAnew(_ connection: Connection) {
+        let id = UpstreamID(connection.id.id)
+        guard engine.isAlive(connection.id), let address = connection.peer.endpoint?.address,
+            isProhibited(id, address)
+        else { return }
+        engine.upstreamProhibited(id, now: loop.now)
+        perform()
     }
 }

@@ -164,10 +164,7 @@ extension DataPlane {
         }
         connection.isClosed = true
         connection.watch.invalidate()
-        switch manner {
-        case .normal: Sockets.close(connection.watch.descriptor)
-        case .reset: Sockets.closeWithReset(connection.watch.descriptor)
-        }
+        closer.close(connection.watch.descriptor, isReset: manner == .reset)
         switch id.side {
         case .client:
             clients[id.id.index] = nil

@@ -39,6 +39,9 @@ final class DataPlane: ReadinessHandler {
     var stalls: [ConnectionID] = []
     /// The memory of the list of actions, while the engine has its twin.
     var taken: [Action] = []
+    let closer: DescriptorCloser
+    /// What is to be done for all connections is left for so long, then the sockets have their turn.
+    static let longestSlice = Interval.milliseconds(1)
     private var hadRoom = true
     private var clockReadAt = MonotonicTime.zero
     private(set) var clientTrend = PortTrend()
@@ -75,6 +78,7 @@ final class DataPlane: ReadinessHandler {
         self.loop = loop
         self.dialer = dialer
         authenticator = Authenticator(loop: loop)
+        closer = DescriptorCloser(loop: loop)
         engine = ProxyEngine(configuration: configuration, seed: seed)
         block = DataPlane.makeBlock(configuration)
         largestHead = configuration.heads.headSize
@@ -255,16 +259,17 @@ final class DataPlane: ReadinessHandler {
         perform()
     }
 
-    /// Deadlines are handled in slices, so that thousands at once do not hold up the sockets.
+    /// Deadlines are handled a few at a time, so that thousands at once do not hold up the sockets.
     private func deadlinePassed() {
-        loopDelays.note(loop.now.since(engine.nextDeadline))
-        var slices = 8
+        let began = loop.now
+        loopDelays.note(began.since(engine.nextDeadline))
+        var now = began
         repeat {
-            engine.timePassed(now: loop.now)
+            engine.timePassed(now: now)
             perform()
             runFollowUps()
-            slices -= 1
-        } while slices > 0 && engine.nextDeadline <= loop.now
+            now = loop.now
+        } while engine.nextDeadline <= now && now.since(began) < DataPlane.longestSlice
         settle()
     }
 
@@ -295,6 +300,7 @@ final class DataPlane: ReadinessHandler {
         }
         clients = []
         upstreams = []
+        closer.closeAll()
         dialer.close()
         authenticator.close()
     }

@@ -17,7 +17,7 @@ struct DescriptorEvents {
         precondition(descriptor >= 0)
         self.loop = loop
         self.descriptor = descriptor
-        readEvent = .allocate(capacity: 1)
+        readEvent = loop.makeEvent()
     }
 
     /// Names whom the read event calls. `context` is not retained.
@@ -57,10 +57,10 @@ struct DescriptorEvents {
             writeEvent = nil
             return true
         }
-        let new = UnsafeMutablePointer<event>.allocate(capacity: 1)
+        let new = loop.makeEvent()
         assign(new, Int16(EV_WRITE | EV_PERSIST), context, callback)
         guard event_add(new, nil) == 0 else {
-            new.deallocate()
+            loop.free(new)
             return false
         }
         writeEvent = new
@@ -80,6 +80,6 @@ struct DescriptorEvents {
     /// Gives the memory back, when the watch that owns these events goes.
     func deallocate() {
         precondition(!isReading && writeEvent == nil, "a watch was released before it was invalidated")
-        readEvent.deallocate()
+        loop.free(readEvent)
     }
 }

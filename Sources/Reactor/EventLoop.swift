@@ -18,8 +18,11 @@ public final class EventLoop {
     private var thread: pthread_t
     private var isStopping = false
     private var isInTurn = false
+    /// Turns that have begun.
+    public private(set) var turns: UInt64 = 0
     private var endedWatches: [AnyObject] = []
     private var endedEvents: [UnsafeMutablePointer<event>] = []
+    private var events = EventStore()
     private var afterTurnWork: [() -> Void] = []
     private var runningWork: [() -> Void] = []
 
@@ -51,8 +54,8 @@ public final class EventLoop {
 
     deinit {
         precondition(!isInTurn, "the event loop was released by its own callback")
-        for event in endedEvents { event.deallocate() }
         event_base_free(base)
+        events.deallocate()
     }
 
     /// The monotonic clock, read without entering the kernel.
@@ -87,6 +90,7 @@ public final class EventLoop {
         let wait = waiting && afterTurnWork.isEmpty
         let flags = wait ? EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY : EVLOOP_NONBLOCK
         isInTurn = true
+        turns &+= 1
         let result = event_base_loop(base, flags)
         isInTurn = false
         precondition(result >= 0, "epoll_wait failed")
@@ -95,7 +99,7 @@ public final class EventLoop {
 
     private func endTurn() {
         if !endedEvents.isEmpty {
-            for event in endedEvents { event.deallocate() }
+            for event in endedEvents { events.give(event) }
             endedEvents.removeAll(keepingCapacity: true)
         }
         if !endedWatches.isEmpty { endedWatches.removeAll(keepingCapacity: true) }
@@ -123,8 +127,11 @@ public final class EventLoop {
         if isInTurn { endedWatches.append(watch) }
     }
 
+    /// Room for an event, until `free`.
+    func makeEvent() -> UnsafeMutablePointer<event> { events.take() }
+
     /// Frees a deleted event, not before the present turn has ended: it may be the one being called.
     func free(_ event: UnsafeMutablePointer<event>) {
-        if isInTurn { endedEvents.append(event) } else { event.deallocate() }
+        if isInTurn { endedEvents.append(event) } else { events.give(event) }
     }
 }

@@ -16,7 +16,7 @@ public final class LoopTimer {
         loop.assertOnThread()
         self.loop = loop
         self.fire = fire
-        event = .allocate(capacity: 1)
+        event = loop.makeEvent()
         let context = Unmanaged.passUnretained(self).toOpaque()
         let result = event_assign(event, loop.base, -1, 0, timerWokeUp, context)
         precondition(result == 0, "event_assign failed")

@@ -14,7 +14,7 @@ public final class SignalWatch {
         loop.assertOnThread()
         self.loop = loop
         self.handler = handler
-        event = .allocate(capacity: 1)
+        event = loop.makeEvent()
         let context = Unmanaged.passUnretained(self).toOpaque()
         let what = Int16(EV_SIGNAL | EV_PERSIST)
         let assigned = event_assign(event, loop.base, signal, what, signalArrived, context)

@@ -2,18 +2,19 @@ internal import CLibevent
 
 /// Tells the loop's handler when one socket can be read or written, level-triggered.
 ///
-/// Order of ending: ``invalidate()``, then close the descriptor, then let go of the watch. Costs 224 bytes
-/// of memory (144 more while writability is wanted) and no system call while nothing changes.
-public final class SocketWatch {
+/// Order of ending: ``invalidate()``, then close the descriptor, then let go of the watch. Costs 184 bytes
+/// of memory (128 more while writability is wanted) and no system call while nothing changes. Whoever keeps more
+/// for a socket is a subclass: one object for each of tens of thousands, not two.
+open class SocketWatch {
     private var events: DescriptorEvents
     /// What the handler is given: names the socket's present user, generation included.
-    public var token: UInt64
+    public final var token: UInt64
     /// The socket, which the watch does not own.
-    public var descriptor: Int32 { events.descriptor }
+    public final var descriptor: Int32 { events.descriptor }
     /// Whether readability is reported.
-    public var isReading: Bool { events.isReading }
+    public final var isReading: Bool { events.isReading }
     /// Whether writability is reported.
-    public var isWriting: Bool { events.isWriting }
+    public final var isWriting: Bool { events.isWriting }
 
     /// Watches for nothing yet.
     public init(loop: EventLoop, descriptor: Int32, token: UInt64) {
@@ -28,23 +29,23 @@ public final class SocketWatch {
     ///
     /// - Returns: false where the kernel has no room to watch this socket; then the caller closes it.
     @discardableResult
-    public func setReading(_ on: Bool) -> Bool { events.setReading(on) }
+    public final func setReading(_ on: Bool) -> Bool { events.setReading(on) }
 
     /// Whether to report writability; wanted only while bytes wait that the kernel would not take, or
     /// during connect(2).
     ///
     /// - Returns: false where the kernel has no room to watch this socket; then the caller closes it.
     @discardableResult
-    public func setWriting(_ on: Bool) -> Bool { events.setWriting(on, self, socketReady) }
+    public final func setWriting(_ on: Bool) -> Bool { events.setWriting(on, self, socketReady) }
 
     /// Ends the watch: not even readiness that was already seen in this turn is reported any more. Must come
     /// before the descriptor is closed, or the next socket of that number would be missed.
-    public func invalidate() {
+    public final func invalidate() {
         events.invalidate()
         events.loop.keepUntilTurnEnds(self)
     }
 
-    fileprivate func report(_ what: Int16) {
+    fileprivate final func report(_ what: Int16) {
         let what = Int32(what)
         events.loop.handler?.socketReady(token, readable: what & EV_READ != 0, writable: what & EV_WRITE != 0)
     }

@@ -64,6 +64,7 @@ private func check(_ options: CommandLineOptions, prints: Bool) -> Int32 {
 }
 
 private func serve(_ options: CommandLineOptions, _ inheritance: Inheritance) -> Int32 {
+    Allocator.setUp()
     let load = loader(options)
     let start = ProxyServer.Start(
         version: BuildInformation.version,

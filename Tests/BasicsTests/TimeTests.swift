@@ -59,9 +59,16 @@ import Testing
             var random = RandomSource(seed: UInt64(seed))
             var queues = DeadlineQueues(lanes: 3)
             var model: [UInt32: MonotonicTime] = [:]
-            for step in 0..<200 {
-                let slot = UInt32(random.below(20))
-                if random.oneIn(4) {
+            for step in 0..<500 {
+                let slot = UInt32(random.below(100))
+                if random.oneIn(50) {
+                    let lane = random.below(3)
+                    let latest = at(Int64(step + random.below(50)))
+                    for (slot, deadline) in model where queues.lane(of: slot) == lane {
+                        model[slot] = min(deadline, latest)
+                    }
+                    queues.clamp(lane: lane, to: latest)
+                } else if random.oneIn(4) {
                     queues.disarm(slot)
                     model[slot] = nil
                 } else {
@@ -76,8 +83,21 @@ import Testing
                     for slot in expired { model[slot] = nil }
                 }
                 #expect(queues.next == model.values.min() ?? .never && queues.count == model.count)
+                #expect(model.allSatisfy { queues.deadline(of: $0.key) == $0.value })
+                queues.checkInvariants()
             }
         }
+    }
+
+    @Test("deadlines in the worst order cost hardly more than those in the best")
+    func worstOrder() {
+        var queues = DeadlineQueues(lanes: 1)
+        let count: UInt32 = 50_000
+        // Each belongs before all that are there: by walking there, a billion steps.
+        for slot in 0..<count { queues.arm(slot, lane: 0, at: at(Int64(count - slot))) }
+        queues.checkInvariants()
+        #expect(queues.next == at(1) && queues.count == Int(count))
+        #expect(pop(&queues, Int64(count)) == Array((0..<count).reversed()))
     }
 
     private func at(_ nanoseconds: Int64) -> MonotonicTime { MonotonicTime(nanoseconds: nanoseconds) }

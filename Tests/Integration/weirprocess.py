@@ -125,11 +125,11 @@ class Weir:
         """A client connection to the proxy port."""
         return connect(self.namespace, self.address, self.port, **options)
 
-    def admin(self, path):
-        """The response of the admin listener to GET `path`."""
+    def admin(self, path, method="GET"):
+        """The response of the admin listener to one request."""
         peer = connect(self.namespace, self.admin_address, self.admin_port, timeout=2)
         try:
-            return peer.exchange(f"GET {path} HTTP/1.1\r\nHost: {self.admin_address}\r\nConnection: close\r\n\r\n")
+            return peer.exchange(f"{method} {path} HTTP/1.1\r\nHost: {self.admin_address}\r\nConnection: close\r\n\r\n")
         finally:
             peer.close()
 

@@ -79,15 +79,19 @@ extension ProxyEngine {
             return start
         }
         forward(.upstream(upstream), start, count)
+        tunnelPassedUp(id, count, firstByte: bytes[start])
+        if clients[id].awaitsOffer { openingOffered(id, upstream) }
+        return bytes.count
+    }
+
+    mutating func tunnelPassedUp(_ id: SlotID, _ count: Int, firstByte: UInt8) {
         clients[id].exchange.bytesUp += UInt64(count)
         statistics.bytesUp += UInt64(count)
-        noteClientBurst(id, firstByte: bytes[start])
+        noteClientBurst(id, firstByte: firstByte)
         // Who asks again has read what it was found to have left unread.
         if !clients[id].isStalled { endStall(id) }
         destinations.leaveQuiet(id)
         armClient(id)
-        if clients[id].awaitsOffer { openingOffered(id, upstream) }
-        return bytes.count
     }
 
     mutating func tunnelBytesFromUpstream(
@@ -103,11 +107,15 @@ extension ProxyEngine {
             return start
         }
         forward(.client(id), start, count)
+        tunnelPassedDown(id, count)
+        return bytes.count
+    }
+
+    mutating func tunnelPassedDown(_ id: SlotID, _ count: Int) {
         clients[id].exchange.bytesDown += UInt64(count)
         statistics.bytesDown += UInt64(count)
         noteUpstreamBurst(id)
         becomeQuiet(id)
-        return bytes.count
     }
 
     /// The client's FIN: passed on, the other direction goes on (RFC 9110 §9.3.6).

@@ -31,6 +31,7 @@ final class DataPlane: ReadinessHandler {
     /// The longest head that was ever allowed, which is what the block has room for.
     private var largestHead: Int
     var writer = GatherWriter()
+    let pipes = SplicePipePool()
     /// By slot of the engine's ids.
     var clients: [Connection?] = []
     var upstreams: [Connection?] = []
@@ -157,6 +158,10 @@ final class DataPlane: ReadinessHandler {
     }
 
     private func read(_ connection: Connection) {
+        if connection.pours {
+            if relay(connection) { return }
+            connection.pours = false
+        }
         let result: ReadResult
         if connection.unconsumed.isEmpty {
             result = block.receive(from: connection.watch.descriptor)
@@ -164,9 +169,18 @@ final class DataPlane: ReadinessHandler {
             block.restore(connection.unconsumed)
             result = block.receiveMore(from: connection.watch.descriptor)
         }
+        if case .bytes(let count) = result {
+            connection.pours = count >= DataPlane.leastPour
+            offer(connection)
+        } else {
+            receptionEnded(connection, result)
+        }
+    }
+
+    /// A read brought no bytes.
+    func receptionEnded(_ connection: Connection, _ result: ReadResult) {
         switch result {
-        case .bytes: offer(connection)
-        case .wouldBlock: break
+        case .bytes, .wouldBlock: break
         case .endOfFile where !connection.isBroken:
             engine.ended(connection.id, now: loop.now)
             perform()
@@ -199,7 +213,13 @@ final class DataPlane: ReadinessHandler {
 
     private func flushPending(_ connection: Connection) {
         switch connection.output.write(to: connection.watch.descriptor) {
-        case .pending: break
+        case .pending(let count):
+            // The engine's time-out is for a receive block that nobody takes; in a pipe there may be more.
+            connection.flushed += count
+            if connection.flushed < ReceiveBlock.size { return }
+            connection.flushed = 0
+            engine.progressed(connection.id, now: loop.now)
+            perform()
         case .failed:
             connection.watch.setWriting(false)
             if !writeFailed(connection) { return }
@@ -270,6 +290,7 @@ final class DataPlane: ReadinessHandler {
 
     /// accept(2) met the limit of descriptors.
     func descriptorsExhausted() {
+        pipes.closeIdle()
         engine.descriptorsExhausted(now: loop.now)
         perform()
         settle()

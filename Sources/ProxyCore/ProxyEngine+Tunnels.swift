@@ -131,7 +131,10 @@ extension ProxyEngine {
         clients[id].exchange.tunnel.upstreamFinished = true
         noteUpstreamEnd(id)
         pause(upstream)
-        actions.append(.finish(.client(id)))
+        // Where both have finished the close says it.
+        if !clients[id].exchange.tunnel.clientFinished || clients[id].isStalled {
+            actions.append(.finish(.client(id)))
+        }
         endTunnelIfFinished(id, upstream)
     }
 

@@ -17,7 +17,7 @@ final class Connection {
     var output = OutputQueue()
     /// Bytes that the engine has not consumed, to be offered again with more.
     var unconsumed: [UInt8] = []
-    /// So much came at once that what follows had better not come into this process.
+    /// The last read brought `DataPlane.firstRead` or more.
     var pours = false
     /// Bytes that the kernel took of what is pending since the engine was last told.
     var flushed = 0

@@ -158,36 +158,25 @@ final class DataPlane: ReadinessHandler {
     }
 
     private func read(_ connection: Connection) {
-        if connection.pours {
-            if relay(connection) { return }
-            connection.pours = false
-        }
+        if connection.pours && relay(connection) { return }
         let result: ReadResult
         if connection.unconsumed.isEmpty {
-            result = block.receive(from: connection.watch.descriptor)
+            let limit = connection.pours ? ReceiveBlock.size : DataPlane.firstRead
+            result = block.receive(from: connection.watch.descriptor, atMost: limit)
         } else {
             block.restore(connection.unconsumed)
             result = block.receiveMore(from: connection.watch.descriptor)
         }
         if case .bytes(let count) = result {
-            connection.pours = count >= DataPlane.leastPour
+            let isFirst = !connection.pours
+            connection.pours = count >= DataPlane.firstRead
             offer(connection)
+            // The rest has come as well, and need not wait for the loop's next turn.
+            if isFirst && connection.pours && !connection.isClosed && !connection.isPaused {
+                _ = relay(connection)
+            }
         } else {
             receptionEnded(connection, result)
-        }
-    }
-
-    /// A read brought no bytes.
-    func receptionEnded(_ connection: Connection, _ result: ReadResult) {
-        switch result {
-        case .bytes, .wouldBlock: break
-        case .endOfFile where !connection.isBroken:
-            engine.ended(connection.id, now: loop.now)
-            perform()
-        // After a failed write the kernel says "end of file" for what was a reset.
-        case .endOfFile, .failed:
-            engine.failed(connection.id, now: loop.now)
-            perform()
         }
     }
 
@@ -208,32 +197,6 @@ final class DataPlane: ReadinessHandler {
             connection.unconsumed = block.suffix(from: start)
         } else if !connection.unconsumed.isEmpty {
             connection.unconsumed = []
-        }
-    }
-
-    private func flushPending(_ connection: Connection) {
-        switch connection.output.write(to: connection.watch.descriptor) {
-        case .pending(let count):
-            // The engine's time-out is for a receive block that nobody takes; in a pipe there may be more.
-            connection.flushed += count
-            if connection.flushed < ReceiveBlock.size { return }
-            connection.flushed = 0
-            engine.progressed(connection.id, now: loop.now)
-            perform()
-        case .failed:
-            connection.watch.setWriting(false)
-            if !writeFailed(connection) { return }
-            engine.failed(connection.id, now: loop.now)
-            perform()
-        case .flushed:
-            connection.watch.setWriting(false)
-            if connection.finishesWhenFlushed { Sockets.shutdownWrite(connection.watch.descriptor) }
-            connection.finishesWhenFlushed = false
-            if connection.isStalled {
-                connection.isStalled = false
-                engine.drained(connection.id, now: loop.now)
-                perform()
-            }
         }
     }
 

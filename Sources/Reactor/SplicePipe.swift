@@ -44,6 +44,10 @@ public final class SplicePipe {
             count = moved
             return .bytes(moved)
         case .wouldBlock: return .wouldBlock
+        // Not of this socket: a sandbox does not know the call, or forbids it.
+        case .failed(EINVAL), .failed(ENOSYS), .failed(EPERM):
+            pool.giveUp()
+            return .wouldBlock
         case .failed(let code): return .failed(code)
         }
     }

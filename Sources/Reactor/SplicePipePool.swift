@@ -4,9 +4,9 @@ public final class SplicePipePool {
     /// Bytes that a pipe is asked to take with one call.
     public static let capacity = 262_144
 
-    private let most: Int
+    private var most: Int
     /// Empty pipes that are kept: one serves all connections whose receivers read.
-    private let mostIdle: Int
+    private var mostIdle: Int
     private var idle: [SplicePipe] = []
     /// Pipes with bytes in them, or about to be filled.
     public private(set) var lent = 0
@@ -33,6 +33,13 @@ public final class SplicePipePool {
         precondition(lent > 0)
         lent -= 1
         if pipe.count == 0 && idle.count < mostIdle { idle.append(pipe) }
+    }
+
+    /// Lends none any more: they are of no use here.
+    func giveUp() {
+        most = 0
+        mostIdle = 0
+        closeIdle()
     }
 
     /// Closes the empty ones: somebody lacks descriptors.

@@ -31,6 +31,7 @@ final class DataPlane: ReadinessHandler {
     /// The longest head that was ever allowed, which is what the block has room for.
     private var largestHead: Int
     var writer = GatherWriter()
+    /// Empty ones are closed with each sample, so that an idle process holds none.
     let pipes = SplicePipePool()
     /// By slot of the engine's ids.
     var clients: [Connection?] = []
@@ -86,7 +87,10 @@ final class DataPlane: ReadinessHandler {
             perform()
             settle()
         }
-        sampler = LoopTimer(loop: loop) { [unowned self] in onSample() }
+        sampler = LoopTimer(loop: loop) { [unowned self] in
+            pipes.closeIdle()
+            onSample()
+        }
         dialer.onFinished = { [unowned self] token, result in dialFinished(token, result) }
         readClock()
     }

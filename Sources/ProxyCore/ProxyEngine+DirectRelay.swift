@@ -8,6 +8,12 @@ public struct DirectRelay: Equatable, Sendable {
     public var receiver: ConnectionID
     /// The message ends after so many bytes; `UInt64.max` where only the end of the connection tells.
     public var limit: UInt64
+
+    /// So much may pass to somebody.
+    public init(receiver: ConnectionID, limit: UInt64) {
+        self.receiver = receiver
+        self.limit = limit
+    }
 }
 
 // Bytes that the shell may move within the kernel: content whose length is known, or that ends with the connection,

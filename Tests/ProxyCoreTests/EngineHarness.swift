@@ -191,7 +191,8 @@ final class EngineHarness {
 
     /// The shell moves so many bytes of the far end past the engine, which allows that.
     func relay(_ peer: HarnessPeer, _ text: String, isFollowed: Bool = false) throws {
-        let way = try #require(engine.directRelay(from: peer.id), "the engine wants to see what comes")
+        let found = engine.directRelay(from: peer.id)
+        let way = try #require(found, "the engine wants to see what comes")
         #expect(UInt64(text.utf8.count) <= way.limit)
         act {
             $0.deliver(way.receiver, Array(text.utf8))

@@ -342,6 +342,8 @@ final class EngineModel {
         guard events & 1 == 0, connection.held.isEmpty, let way = engine.directRelay(from: connection.id),
             way.limit >= piece.count, let receiver = find(way.receiver), receiver.pending == 0
         else { return false }
+        // The witnesses compare what comes out with what went in, which they have to have seen.
+        if connection.id.side == .client { connection.readRequests() }
         send(receiver, piece, isContent: true)
         let isEnd = way.limit == piece.count && connection.id.side == .upstream
         let isFollowed = isEnd && !connection.wire.isEmpty

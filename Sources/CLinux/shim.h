@@ -42,9 +42,11 @@ int open_by_handle_at(int mount, void *handle, int flags);
 // GNU extensions that Swift's module of the C library hides.
 int memfd_create(const char *name, unsigned int flags);
 int pipe2(int ends[2], int flags);
+ssize_t splice(int from, void *from_offset, int to, void *to_offset, size_t count, unsigned int flags);
 
 // Macros that Swift cannot read, and functions that the C library has only since 2.36.
 enum { WEIR_MFD_CLOEXEC = 1, WEIR_NLA_F_NESTED = NLA_F_NESTED, WEIR_POSIX_SPAWN_SETSID = 0x80 };
+enum { WEIR_SPLICE_F_MOVE = 1, WEIR_SPLICE_F_NONBLOCK = 2, WEIR_F_SETPIPE_SZ = 1031 };
 // Of x86 and Arm; a GNU extension.
 enum { WEIR_O_PATH = 010000000 };
 

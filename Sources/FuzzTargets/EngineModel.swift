@@ -328,12 +328,27 @@ final class EngineModel {
             }
             let piece = connection.wire.prefix(readBlock)
             connection.wire = Array(connection.wire.dropFirst(piece.count))
-            connection.held += piece
             connection.sent.feed(piece)
             if connection.id.side == .upstream { connection.readResponses() }
+            if relay(connection, piece) { continue }
+            connection.held += piece
             if connection.held.count > mostHeld { violate("\(connection.held.count) bytes are held back") }
             offer(connection)
         }
+    }
+
+    /// Every other piece that need not be looked at is not.
+    private func relay(_ connection: EngineConnection, _ piece: ArraySlice<UInt8>) -> Bool {
+        guard events & 1 == 0, connection.held.isEmpty, let way = engine.directRelay(from: connection.id),
+            way.limit >= piece.count, let receiver = find(way.receiver), receiver.pending == 0
+        else { return false }
+        // The witnesses compare what comes out with what went in, which they have to have seen.
+        if connection.id.side == .client { connection.readRequests() }
+        send(receiver, piece, isContent: true)
+        let isEnd = way.limit == piece.count && connection.id.side == .upstream
+        let isFollowed = isEnd && !connection.wire.isEmpty
+        call { [now] in $0.relayed(connection.id, piece.count, isFollowed: isFollowed, now: now) }
+        return true
     }
 
     /// Offers what is not consumed; again at once as long as something is consumed and reading goes on.

@@ -187,6 +187,8 @@ struct EngineRun {
             case (1, _): engine.ended(id, now: now)
             case (2, _): engine.failed(id, now: now)
             case (3, _): engine.stalled(id, now: now)
+            case (4, _): engine.relayed(id, 1, now: now)
+            case (10, _): engine.progressed(id, now: now)
             case (5, .upstream): engine.dialSucceeded(upstream, now: now)
             case (6, .upstream): engine.dialFailed(upstream, .connectFailed, now: now)
             case (7, .upstream): engine.checked(upstream, isSilent: true, now: now)

@@ -207,17 +207,10 @@ extension ProxyEngine {
         var progress = exchange.request
         let result = relay(&progress, bytes, &offset, to: .upstream(upstream))
         exchanges[id].request = progress
-        exchanges[id].bytesUp += UInt64(offset - start)
-        statistics.bytesUp += UInt64(offset - start)
-        // It did not wait for an invitation, so it needs none.
-        if offset > start { exchanges[id].expectsContinue = false }
+        passedUp(id, upstream, offset - start)
         switch result {
-        case .more:
-            if offset > start { noteProgress(id, offset - start) }
+        case .more: break
         case .complete:
-            // An interim response is no answer: the final one is still to come.
-            if !exchanges[id].hasResponse { armResponse(upstream) }
-            armClient(id)
             if offset < bytes.count { pauseClient(id) }
         case .bad(let error):
             abandonUpstream(id)
@@ -232,6 +225,21 @@ extension ProxyEngine {
             return bytes.count
         }
         return offset
+    }
+
+    /// So much of the request's content was passed on.
+    mutating func passedUp(_ id: SlotID, _ upstream: UpstreamID, _ count: Int) {
+        exchanges[id].bytesUp += UInt64(count)
+        statistics.bytesUp += UInt64(count)
+        // It did not wait for an invitation, so it needs none.
+        if count > 0 { exchanges[id].expectsContinue = false }
+        if !exchanges[id].request.isComplete {
+            if count > 0 { noteProgress(id, count) }
+            return
+        }
+        // An interim response is no answer: the final one is still to come.
+        if !exchanges[id].hasResponse { armResponse(upstream) }
+        armClient(id)
     }
 
     /// Content came. The time-out begins anew only when enough of it has: by single bytes one request

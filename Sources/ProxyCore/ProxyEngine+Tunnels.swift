@@ -82,15 +82,19 @@ extension ProxyEngine {
             return start
         }
         forward(.upstream(upstream), start, count)
+        tunnelPassedUp(id, count, firstByte: bytes[start])
+        if clients[id].awaitsOffer { openingOffered(id, upstream) }
+        return bytes.count
+    }
+
+    mutating func tunnelPassedUp(_ id: SlotID, _ count: Int, firstByte: UInt8) {
         exchanges[id].bytesUp += UInt64(count)
         statistics.bytesUp += UInt64(count)
-        noteClientBurst(id, firstByte: bytes[start])
+        noteClientBurst(id, firstByte: firstByte)
         // Who asks again has read what it was found to have left unread.
         if !clients[id].isStalled { endStall(id) }
         destinations.leaveQuiet(id)
         armClient(id)
-        if clients[id].awaitsOffer { openingOffered(id, upstream) }
-        return bytes.count
     }
 
     mutating func tunnelBytesFromUpstream(
@@ -106,11 +110,15 @@ extension ProxyEngine {
             return start
         }
         forward(.client(id), start, count)
+        tunnelPassedDown(id, count)
+        return bytes.count
+    }
+
+    mutating func tunnelPassedDown(_ id: SlotID, _ count: Int) {
         exchanges[id].bytesDown += UInt64(count)
         statistics.bytesDown += UInt64(count)
         noteUpstreamBurst(id)
         becomeQuiet(id)
-        return bytes.count
     }
 
     /// The client's FIN: passed on, the other direction goes on (RFC 9110 §9.3.6).
@@ -126,7 +134,10 @@ extension ProxyEngine {
         exchanges[id].tunnel.upstreamFinished = true
         noteUpstreamEnd(id)
         pause(upstream)
-        actions.append(.finish(.client(id)))
+        // Where both have finished the close says it.
+        if !exchanges[id].tunnel.clientFinished || clients[id].isStalled {
+            actions.append(.finish(.client(id)))
+        }
         endTunnelIfFinished(id, upstream)
     }
 

@@ -24,6 +24,10 @@ final class Connection: SocketWatch {
     /// A write failed; the engine has been, or is about to be, told.
     var isBroken = false
     var isClosed = false
+    /// The last read brought `DataPlane.firstRead` or more.
+    var pours = false
+    /// Bytes that the kernel took of what is pending since the engine was last told.
+    var flushed: Int32 = 0
     private let arrival: Arrival
     /// What the kernel would not take yet.
     var output = OutputQueue()

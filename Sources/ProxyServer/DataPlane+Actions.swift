@@ -76,11 +76,17 @@ extension DataPlane {
             received: block,
             queue: &connection.output
         )
+        note(result, of: connection)
+    }
+
+    /// What is to be done about how far a write got.
+    func note(_ result: FlushResult, of connection: Connection) {
         switch result {
         case .flushed: break
         case .pending:
             if !connection.isStalled {
                 connection.isStalled = true
+                connection.flushed = 0
                 connection.watch.setWriting(true)
                 stalls.append(connection.id)
             }
@@ -163,6 +169,7 @@ extension DataPlane {
             return
         }
         connection.isClosed = true
+        connection.output.removeAll()
         connection.watch.invalidate()
         closer.close(connection.watch.descriptor, isReset: manner == .reset)
         switch id.side {

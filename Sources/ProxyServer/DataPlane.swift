@@ -31,6 +31,8 @@ final class DataPlane: ReadinessHandler {
     /// The longest head that was ever allowed, which is what the block has room for.
     private var largestHead: Int
     var writer = GatherWriter()
+    /// Empty ones are closed with each sample, so that an idle process holds none.
+    let pipes = SplicePipePool()
     /// By slot of the engine's ids.
     var clients: [Connection?] = []
     var upstreams: [Connection?] = []
@@ -89,7 +91,10 @@ final class DataPlane: ReadinessHandler {
             perform()
             settle()
         }
-        sampler = LoopTimer(loop: loop) { [unowned self] in onSample() }
+        sampler = LoopTimer(loop: loop) { [unowned self] in
+            pipes.closeIdle()
+            onSample()
+        }
         dialer.onFinished = { [unowned self] token, result in dialFinished(token, result) }
         readClock()
     }
@@ -161,23 +166,25 @@ final class DataPlane: ReadinessHandler {
     }
 
     private func read(_ connection: Connection) {
+        if connection.pours && relay(connection) { return }
         let result: ReadResult
         if connection.unconsumed.isEmpty {
-            result = block.receive(from: connection.watch.descriptor)
+            let limit = connection.pours ? ReceiveBlock.size : DataPlane.firstRead
+            result = block.receive(from: connection.watch.descriptor, atMost: limit)
         } else {
             block.restore(connection.unconsumed)
             result = block.receiveMore(from: connection.watch.descriptor)
         }
-        switch result {
-        case .bytes: offer(connection)
-        case .wouldBlock: break
-        case .endOfFile where !connection.isBroken:
-            engine.ended(connection.id, now: loop.now)
-            perform()
-        // After a failed write the kernel says "end of file" for what was a reset.
-        case .endOfFile, .failed:
-            engine.failed(connection.id, now: loop.now)
-            perform()
+        if case .bytes(let count) = result {
+            let isFirst = !connection.pours
+            connection.pours = count >= DataPlane.firstRead
+            offer(connection)
+            // The rest has come as well, and need not wait for the loop's next turn.
+            if isFirst && connection.pours && !connection.isClosed && !connection.isPaused {
+                _ = relay(connection)
+            }
+        } else {
+            receptionEnded(connection, result)
         }
     }
 
@@ -198,26 +205,6 @@ final class DataPlane: ReadinessHandler {
             connection.unconsumed = block.suffix(from: start)
         } else if !connection.unconsumed.isEmpty {
             connection.unconsumed = []
-        }
-    }
-
-    private func flushPending(_ connection: Connection) {
-        switch connection.output.write(to: connection.watch.descriptor) {
-        case .pending: break
-        case .failed:
-            connection.watch.setWriting(false)
-            if !writeFailed(connection) { return }
-            engine.failed(connection.id, now: loop.now)
-            perform()
-        case .flushed:
-            connection.watch.setWriting(false)
-            if connection.finishesWhenFlushed { Sockets.shutdownWrite(connection.watch.descriptor) }
-            connection.finishesWhenFlushed = false
-            if connection.isStalled {
-                connection.isStalled = false
-                engine.drained(connection.id, now: loop.now)
-                perform()
-            }
         }
     }
 
@@ -275,6 +262,7 @@ final class DataPlane: ReadinessHandler {
 
     /// accept(2) met the limit of descriptors.
     func descriptorsExhausted() {
+        pipes.closeIdle()
         engine.descriptorsExhausted(now: loop.now)
         perform()
         settle()

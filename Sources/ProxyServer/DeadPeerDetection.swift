@@ -27,8 +27,11 @@ public struct DeadPeerDetection: Hashable, Sendable {
 
     /// Sets the options. On a listening socket they are inherited by what it accepts (tcp(7)), which
     /// saves four system calls per client.
-    func apply(to descriptor: Int32) {
-        if !keepaliveIdle.isUnlimited {
+    ///
+    /// - Parameter isWithinHost: The peer has a loopback address. Such a peer cannot vanish without a word, so that
+    ///   there is nothing to probe for.
+    func apply(to descriptor: Int32, isWithinHost: Bool = false) {
+        if !keepaliveIdle.isUnlimited && !isWithinHost {
             Sockets.setKeepalive(
                 descriptor,
                 idle: keepaliveIdle,

@@ -39,10 +39,17 @@ public final class Dialer {
 
     private struct Attempt {
         var descriptor: Int32
-        var watch: DescriptorWatch
+        /// Nil where it stood at once.
+        var watch: DescriptorWatch?
         var began: MonotonicTime
         /// How often it came back to this process.
         var returns = 0
+    }
+
+    private enum Beginning {
+        case connecting
+        case connected
+        case failed(DialFailure)
     }
 
     /// How often one attempt may come back.
@@ -207,7 +214,10 @@ public final class Dialer {
             switch action {
             case .begin(let attempt, let address):
                 let endpoint = Endpoint(address: address, port: dials[id].port)
-                if let cause = begin(attempt, endpoint, for: id) {
+                switch begin(attempt, endpoint, for: id) {
+                case .connecting: break
+                case .connected: pending = dials[id].race?.attemptConnected(attempt)
+                case .failed(let cause):
                     pending = dials[id].race?.attemptFailed(attempt, cause, now: loop.now)
                 }
             case .win(let attempt, _):
@@ -219,23 +229,34 @@ public final class Dialer {
         staggers.arm(id.slot, lane: 0, at: dials[id].race?.nextDeadline ?? .never)
     }
 
-    /// Returns why the attempt failed at once, or nil where it is under way.
-    private func begin(_ attempt: Int, _ endpoint: Endpoint, for id: SlotID) -> DialFailure? {
+    private func begin(_ attempt: Int, _ endpoint: Endpoint, for id: SlotID) -> Beginning {
+        let began = loop.now
         switch sources.open(to: endpoint) {
-        case .failure(let cause): return cause
+        case .failure(let cause): return .failed(cause)
         case .success(let descriptor):
             onOpened?(descriptor)
+            // Within the host the handshake is over when connect(2) returns, so that no event need tell of it.
+            if endpoint.address.unmapped.isLoopback && comesBack == nil {
+                let code = Sockets.connectResult(descriptor)
+                if code == 0 {
+                    dials[id].attempts[attempt] = Attempt(descriptor: descriptor, began: began)
+                    return .connected
+                }
+                if code != ENOTCONN {
+                    Sockets.close(descriptor)
+                    return .failed(DialFailure(errno: code))
+                }
+            }
             let watch = DescriptorWatch(loop: loop, descriptor: descriptor) { [unowned self] _, _ in
                 attemptReady(attempt, for: id)
             }
             guard watch.setWriting(true) else {
                 watch.invalidate()
                 Sockets.close(descriptor)
-                return .descriptorsExhausted
+                return .failed(.descriptorsExhausted)
             }
-            let began = loop.now
             dials[id].attempts[attempt] = Attempt(descriptor: descriptor, watch: watch, began: began)
-            return nil
+            return .connecting
         }
     }
 
@@ -250,7 +271,7 @@ public final class Dialer {
             carryOut(dials[id].race?.attemptConnected(attempt), for: id)
         } else {
             dials[id].attempts[attempt] = nil
-            socket.watch.invalidate()
+            socket.watch?.invalidate()
             Sockets.close(socket.descriptor)
             let cause = DialFailure(errno: code)
             carryOut(dials[id].race?.attemptFailed(attempt, cause, now: loop.now), for: id)
@@ -273,9 +294,9 @@ public final class Dialer {
     private func win(_ attempt: Int, for id: SlotID) {
         guard let winner = dials[id].attempts.removeValue(forKey: attempt), let race = dials[id].race
         else { preconditionFailure("an attempt without a socket has won") }
-        winner.watch.invalidate()
-        options.deadPeers.apply(to: winner.descriptor)
+        winner.watch?.invalidate()
         let endpoint = Endpoint(address: race.addresses[attempt], port: dials[id].port)
+        options.deadPeers.apply(to: winner.descriptor, isWithinHost: endpoint.address.unmapped.isLoopback)
         let socket = DialedSocket(
             descriptor: winner.descriptor,
             endpoint: endpoint,
@@ -296,7 +317,7 @@ public final class Dialer {
     private func forget(_ id: SlotID) {
         names.cancel(id.cookie)
         for attempt in dials[id].attempts.values {
-            attempt.watch.invalidate()
+            attempt.watch?.invalidate()
             // The handshake may just have been completed: no TIME_WAIT for a connection nobody uses.
             Sockets.closeWithReset(attempt.descriptor)
         }

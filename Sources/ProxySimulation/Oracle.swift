@@ -44,6 +44,8 @@ public struct Violation: Sendable, CustomStringConvertible {
 public enum PlantedBug: String, CaseIterable, Sendable {
     /// One byte of content is lost on its way to a client.
     case dropByte
+    /// More is moved past the engine than the message has.
+    case overrun
     /// Two clients' bytes are exchanged.
     case swapClients
     /// A reset towards a client is turned into a clean end.
@@ -70,7 +72,7 @@ public enum PlantedBug: String, CaseIterable, Sendable {
     /// The oracle that has to see it.
     public var oracle: Oracle {
         switch self {
-        case .dropByte: .content
+        case .dropByte, .overrun: .content
         case .swapClients: .pairing
         case .cleanTruncation: .truncation
         case .repeatRequest: .repetition

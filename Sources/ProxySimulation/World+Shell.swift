@@ -30,11 +30,13 @@ extension World {
             return fail(connection)
         }
         if connection.isPaused { return }
-        let bytes = pipe.read(min(plan.readBlock, 1 + random.below(plan.readBlock)))
-        connection.held.append(bytes[...])
-        checkHeld(connection)
-        // The shell offers what is held before it reads on, and so before it sees the end.
-        offer(connection, isNew: !bytes.isEmpty || connection.isOfferDue)
+        if !relay(connection) {
+            let bytes = pipe.read(min(plan.readBlock, 1 + random.below(plan.readBlock)))
+            connection.held.append(bytes[...])
+            checkHeld(connection)
+            // The shell offers what is held before it reads on, and so before it sees the end.
+            offer(connection, isNew: !bytes.isEmpty || connection.isOfferDue)
+        }
         guard connection.isOpen, !connection.isPaused else { return }
         if pipe.readable > 0 || pipe.isResetArrived {
             readSoon(connection)
@@ -119,7 +121,10 @@ extension World {
     private func flush(_ connection: ShellConnection) {
         guard connection.isOpen, !connection.pending.isEmpty else { return }
         connection.pending.drop(connection.link.toPeer.write(connection.pending.slice))
-        guard connection.pending.isEmpty else { return }
+        guard connection.pending.isEmpty else {
+            call("progressed \(connection.id)") { [now] in $0.progressed(connection.id, now: now) }
+            return
+        }
         if connection.wantsFinish { connection.link.toPeer.finish() }
         guard connection.isStallReported else { return }
         connection.isStallReported = false

@@ -87,15 +87,16 @@ public enum Sockets {
     /// A connection to itself is reported as refused: where nobody listens on a local port of the ephemeral
     /// range, the kernel may choose that very port as the source, and TCP's simultaneous open succeeds.
     public static func connectResult(_ descriptor: Int32) -> Int32 {
+        if let peer = peerEndpoint(descriptor) {
+            return peer == localEndpoint(descriptor) ? ECONNREFUSED : 0
+        }
         var code: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
         let result = SystemCall.perform("getsockopt") {
             getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &length)
         }
         if result != 0 { return result }
-        if code != 0 { return code }
-        guard let peer = peerEndpoint(descriptor) else { return ENOTCONN }
-        return peer == localEndpoint(descriptor) ? ECONNREFUSED : 0
+        return code == 0 ? ENOTCONN : code
     }
 
     /// Listens on an address, IPv6 only where it is IPv6. `backlog` is capped by `net.core.somaxconn`.

@@ -189,6 +189,18 @@ final class EngineHarness {
         event { $0.engine.drained(peer.id, now: $0.now) }
     }
 
+    /// The shell moves so many bytes of the far end past the engine, which allows that.
+    func relay(_ peer: HarnessPeer, _ text: String, isFollowed: Bool = false) throws {
+        let found = engine.directRelay(from: peer.id)
+        let way = try #require(found, "the engine wants to see what comes")
+        #expect(UInt64(text.utf8.count) <= way.limit)
+        act {
+            $0.deliver(way.receiver, Array(text.utf8))
+            $0.engine.relayed(peer.id, text.utf8.count, isFollowed: isFollowed, now: $0.now)
+            $0.perform([])
+        }
+    }
+
     // MARK: Time and orders from outside
 
     func advance(_ interval: Interval) {

@@ -1,26 +1,37 @@
 import Basics
 import Dialling
 import Glibc
-import ProxyServer
 import Reactor
 import Testing
+
+@testable import ProxyServer
 
 /// The dialer on real sockets of the loopback interface.
 @Suite("Dialer", .serialized)
 struct DialerTests {
-    @Test("an address literal is dialled, and the socket has keepalive")
+    @Test("an address literal is dialled")
     func dialsLiteral() throws {
-        var options = Dialer.Options()
-        options.deadPeers.keepaliveIdle = .seconds(31)
-        let world = try DialerWorld(options)
+        let world = try DialerWorld()
         let listener = try world.listen()
         let socket = try world.dial("127.0.0.1", listener.port).get()
         #expect(socket.endpoint == Endpoint(address: DialerWorld.loopback4, port: listener.port))
         #expect(Sockets.peerEndpoint(socket.descriptor) == socket.endpoint)
         #expect(socket.connectDuration < .seconds(5))
-        #expect(option(socket.descriptor, SOL_SOCKET, SO_KEEPALIVE) == 1)
-        #expect(option(socket.descriptor, Int32(IPPROTO_TCP), TCP_KEEPIDLE) == 31)
+        #expect(option(socket.descriptor, SOL_SOCKET, SO_KEEPALIVE) == 0, "who is here cannot vanish")
         #expect(world.dialer.pendingCount == 0)
+    }
+
+    @Test("a peer elsewhere is probed, one within the host is not")
+    func keepalive() throws {
+        var detection = DeadPeerDetection()
+        detection.keepaliveIdle = .seconds(31)
+        let (within, elsewhere) = (socket(AF_INET, 1, 0), socket(AF_INET, 1, 0))
+        defer { for descriptor in [within, elsewhere] { Sockets.close(descriptor) } }
+        detection.apply(to: within, isWithinHost: true)
+        detection.apply(to: elsewhere)
+        #expect(option(within, SOL_SOCKET, SO_KEEPALIVE) == 0)
+        #expect(option(elsewhere, SOL_SOCKET, SO_KEEPALIVE) == 1)
+        #expect(option(elsewhere, Int32(IPPROTO_TCP), TCP_KEEPIDLE) == 31)
     }
 
     private func option(_ descriptor: Int32, _ level: Int32, _ name: Int32) -> Int32 {
@@ -184,16 +195,9 @@ struct DialerTests {
         let world = try DialerWorld()
         let listener = try world.listen()
         world.dialer.dial(token: 1, host: "127.0.0.1", port: listener.port, timeout: .seconds(9))
-        // Work for the end of the turn in which the connection is established: it comes before the telling,
-        // which that establishment plans.
-        var isOver = false
-        while !isOver {
-            world.loop.afterTurn {
-                isOver = world.dialer.pendingCount == 0
-                if isOver { world.dialer.cancel(token: 1) }
-            }
-            world.loop.turn()
-        }
+        // Within the host it stands at once, and is told at the end of a turn.
+        #expect(world.dialer.pendingCount == 0 && world.results.isEmpty)
+        world.dialer.cancel(token: 1)
         world.loop.turn(waiting: false)
         world.dialer.dial(token: 2, host: "no such name", port: 80, timeout: .seconds(9))
         world.dialer.cancel(token: 2)

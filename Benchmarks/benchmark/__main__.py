@@ -16,8 +16,8 @@ from .peers.peer import find, version
 from .processes import Child, raise_descriptors
 from .results import Results
 from .rounds import DIRECT, ONCE, ROUNDS, Bench, Plan
+from .tools import find_binary, find_tools
 
-TOOLS = ("nginx", "go", "taskset", "strace", "valgrind", "vgdb")
 FULL = Plan(rounds=3, seconds=2, open_seconds=3, warm_up=0.5, traced=6000, counted=1000, parked=10000, tunnels=9500,
             upstream=1000)
 QUICK = FULL._replace(rounds=1, seconds=1, open_seconds=1.5, warm_up=0.3, traced=2000, counted=300, parked=2000,
@@ -44,23 +44,6 @@ def parse():
     if options.rounds is not None and options.rounds < 1:
         parser.error("--rounds is at least 1")
     return options
-
-
-def find_tools():
-    tools = {name: find(name) for name in TOOLS}
-    missing = [name for name, path in tools.items() if not path]
-    if missing:
-        print(f"benchmark: {', '.join(missing)} missing: scripts/bootstrap bench installs them", file=sys.stderr)
-        sys.exit(2)
-    return tools
-
-
-def find_binary():
-    binary = pathlib.Path(os.environ.get("WEIR_BINARY", ".build/release/weir")).absolute()
-    if not os.access(binary, os.X_OK):
-        print(f"benchmark: no weir at {binary}: run 'make build', or set WEIR_BINARY", file=sys.stderr)
-        sys.exit(2)
-    return binary
 
 
 def find_programs(binary, directory, names):
@@ -118,7 +101,7 @@ def run(options, tools, binary, directory):
 
 def main():
     options = parse()
-    tools = find_tools()
+    tools = find_tools("bench")
     binary = find_binary()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: sys.exit(128 + number))

@@ -10,10 +10,15 @@ from .instance import Instance
 
 # Under valgrind a proxy starts and answers some fifty times slower.
 PATIENCE = 60
+DUMP_PATIENCE = 15
 
 ALLOCATIONS = re.compile(r"(malloc|calloc|realloc|reallocarray|aligned_alloc|posix_memalign|memalign)")
 RETAINS = re.compile(r"swift_(bridgeObject|unowned|nonatomic_)?[rR]etain(_n|Strong)?")
 RELEASES = re.compile(r"swift_(bridgeObject|unowned|nonatomic_)?[rR]elease(_n|Strong)?")
+
+
+class NotCounted(Exception):
+    """callgrind did not do it; the reason is the text."""
 
 
 class Counted(NamedTuple):
@@ -42,15 +47,22 @@ class Callgrind:
         ]
         self.instance = Instance(bench, peer, roomy, wrapper, patience=PATIENCE)
 
-    def phase(self, work):
-        """Counts what the proxy does during `work()`."""
+    def exchanges(self, load, scenario, count):
+        """Counts what so many exchanges cost, one after the other, once the code for them is warm."""
+        arguments = scenario._replace(connections=1).arguments(self.instance)
+        load.run([*arguments, "-count", count // 2], 10 * PATIENCE)
         self._dump()
-        work()
+        report = load.run([*arguments, "-count", count], 10 * PATIENCE)
+        if report.faults:
+            raise NotCounted("; ".join(report.faults))
         return _read(self._dump())
 
     def _dump(self):
         command = [self._vgdb, f"--vgdb-prefix={self._prefix}", f"--pid={self.instance.child.pid}", "dump"]
-        subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE)
+        try:
+            subprocess.run(command, check=True, capture_output=True, timeout=DUMP_PATIENCE)
+        except subprocess.SubprocessError as error:
+            raise NotCounted("callgrind does not dump what it counted") from error
         self._dumps += 1
         return self._out.with_name(f"{self._out.name}.{self._dumps}")
 

@@ -29,6 +29,17 @@ def parked(instance, count):
         return crowd.grow(lambda number: request, _whole_response)
 
 
+@contextlib.contextmanager
+def standing_by(instance, count):
+    """Parks so many connections for as long as the context lasts."""
+    request = _get(instance.origin)
+    with _crowd(instance, count, instance.port) as crowd:
+        value, reason = crowd.grow(lambda number: request, _whole_response)
+        if value is None:
+            raise Fault(reason)
+        yield
+
+
 def quiet_tunnels(instance, count):
     """Tunnels through which nothing was sent yet; where the proxy only relays, plain connections."""
     connects = Can.CONNECT in instance.peer.can

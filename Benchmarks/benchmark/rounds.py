@@ -5,7 +5,7 @@ import time
 from typing import NamedTuple
 
 from . import memory, syscalls, traffic
-from .callgrind import Callgrind
+from .callgrind import Callgrind, NotCounted
 from .instance import Instance, NotStarted
 from .peers.peer import Can
 from .scenarios import EXCHANGES, KEEP_ALIVE, VOLUMES
@@ -159,17 +159,12 @@ def counted(bench, peer):
     try:
         for scenario in EXCHANGES:
             if scenario.suits(peer):
-                value = instructions(bench, run, scenario).instructions / bench.plan.counted
-                bench.results.add(peer.name, {f"{scenario.key}.instructions": value})
+                value = run.exchanges(bench.load, scenario, bench.plan.counted).instructions
+                bench.results.add(peer.name, {f"{scenario.key}.instructions": value / bench.plan.counted})
+    except NotCounted as error:
+        bench.results.remark(peer.name, "instructions", error)
     finally:
         run.stop()
-
-
-def instructions(bench, run, scenario):
-    """What the planned number of exchanges cost, one after the other, once the code for them is warm."""
-    arguments = scenario._replace(connections=1).arguments(run.instance)
-    bench.load.run([*arguments, "-count", bench.plan.counted // 2])
-    return run.phase(lambda: bench.load.run([*arguments, "-count", bench.plan.counted]))
 
 
 # What --only names. The first kind is done in every round, the second once.

@@ -29,6 +29,6 @@ def _command(values):
 
 
 PEER = Peer(
-    "squid", "squid", Can.PERSIST | Can.CONNECT | Can.CROWD | Can.CALLGRIND, _command,
+    "squid", "squid", Can.PERSIST | Can.CONNECT | Can.CROWD, _command,
     "with one process, without cache and logs",
 )

@@ -21,9 +21,11 @@ ROOM = {
 def _command(values):
     command = ["run", "--listen", f"127.0.0.1:{values.port}", "--admin", "off"]
     if values.roomy:
+        # A tunnel takes a descriptor on each side.
         room = ROOM | {
-            "client.max_connections": min(11000, values.connections + values.connections // 4),
-            "tunnel.max": values.connections,
+            "client.max_connections": values.connections + 200,
+            "upstream.max_connections": values.connections - 200,
+            "tunnel.max": values.connections - 200,
         }
         command += [word for key, value in room.items() for word in ("--set", f"{key}={value}")]
     return command

@@ -14,11 +14,11 @@ from .origin import Origin
 from .peers import PEERS
 from .peers.peer import find, version
 from .processes import Child, raise_descriptors
-from .results import Results
-from .rounds import DIRECT, ONCE, ROUNDS, Bench, Plan
+from .results import DIRECT, Results
+from .rounds import ONCE, ROUNDS, Bench, Plan
 from .tools import find_binary, find_tools
 
-FULL = Plan(rounds=3, seconds=2, open_seconds=3, warm_up=0.5, traced=6000, counted=1000, parked=10000, tunnels=9500,
+FULL = Plan(rounds=3, seconds=2, open_seconds=4, warm_up=0.5, traced=6000, counted=1000, parked=10000, tunnels=9500,
             upstream=1000)
 QUICK = FULL._replace(rounds=1, seconds=1, open_seconds=1.5, warm_up=0.3, traced=2000, counted=300, parked=2000,
                       tunnels=2000, upstream=500)
@@ -88,7 +88,7 @@ def run(options, tools, binary, directory):
     bench.load = Load(tools["go"], directory, cores.load)
     bench.origin = Origin(tools["nginx"], cores.origin, directory, bench.descriptors)
     versions = {name: version(program) for name, program in programs.items()}
-    versions |= {f"origin nginx": version(tools["nginx"]), "go": version(tools["go"])}
+    versions |= {"origin nginx": version(tools["nginx"]), "go": version(tools["go"])}
     description = machine.describe(versions, usable)
     strangers = machine.Strangers()
     tell = (lambda text: print(f"  {text}", file=sys.stderr, flush=True)) if sys.stderr.isatty() else lambda text: None
@@ -110,7 +110,7 @@ def main():
         # Daemons that give up root write there too.
         directory.chmod(0o777)
         results, lines = run(options, tools, binary, directory)
-    columns = [peer.name for peer in PEERS] + [DIRECT.name]
+    columns = [peer.name for peer in PEERS] + [DIRECT]
     print(report.terminal(results, columns), *lines, *results.remarks, sep="\n")
     if options.markdown:
         options.markdown.write_text(report.markdown(results, columns, lines))

@@ -14,7 +14,7 @@ def notes(results, names, machine, cores, plan, others):
         "CPU is utime + stime of all processes of the proxy, which the kernel scales to the exact run time; the split into"
         " user space and kernel is sampled at each tick. A GB is 10⁹ bytes.",
         "Open loop: a latency is counted from the instant a request was due, so that a stall is not left out; added is"
-        " the difference of the same quantile to the same load without a proxy, in the same round.",
+        " the difference between the median of a quantile and that of the same load without a proxy (direct).",
         "System calls come from a run of their own under strace, instructions from one under callgrind.",
         f"Memory: anonymous pages (RssAnon) that {plan.parked:,} parked connections, {plan.tunnels:,} tunnels or"
         f" {plan.upstream:,} idle upstream connections add. Buffers in the kernel are not in it.",

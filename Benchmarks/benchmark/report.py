@@ -59,9 +59,9 @@ def terminal(results, proxies):
     return "\n".join(lines)
 
 
-def _table(headings, rows):
+def _table(headings, rows, alignment="---:"):
     yield "| " + " | ".join(headings) + " |"
-    yield "|---|" + "---:|" * (len(headings) - 1)
+    yield "|---|" + f"{alignment}|" * (len(headings) - 1)
     for row in rows:
         yield "| " + " | ".join(row) + " |"
 
@@ -80,6 +80,10 @@ def markdown(results, proxies, notes):
     for title, names, rows in groups(results, proxies):
         out += [f"### {title}", "", *_table(["", *names], [[name, *cells] for name, cells in rows]), ""]
     out += ["## How it was measured", "", *(f"- {note}" for note in notes)]
+    if results.system_calls:
+        out += ["", "## System calls by name", "", *_table(["proxy", "exchange", "calls per exchange"],
+                        results.system_calls,
+                        "---")]
     if results.remarks:
         out += ["", "## Remarks", "", *(f"- {remark}" for remark in results.remarks)]
     return "\n".join(out) + "\n"

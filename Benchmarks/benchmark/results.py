@@ -2,6 +2,9 @@
 
 import statistics
 
+# The name under which the load without a proxy is recorded.
+DIRECT = "direct"
+
 
 class Results:
     """Values by proxy and figure, and remarks on what could not be measured."""
@@ -9,6 +12,7 @@ class Results:
     def __init__(self):
         self._values = {}
         self.remarks = []
+        self.system_calls = []  # proxy, kind of exchange, calls by name
         self.failed = set()
 
     def add(self, proxy, values):
@@ -27,6 +31,10 @@ class Results:
         self.remark(proxy, what, reason)
 
     def median(self, proxy, key):
+        """The median; KEY.added is what the proxy adds to the same figure of the load without one."""
+        if key.endswith(".added"):
+            whole, without = (self.median(name, key.removesuffix(".added")) for name in (proxy, DIRECT))
+            return None if whole is None or without is None or proxy == DIRECT else whole - without
         values = self._values.get((proxy, key))
         return statistics.median(values) if values else None
 
@@ -34,7 +42,3 @@ class Results:
         """Lowest and highest value, or None."""
         values = self._values.get((proxy, key))
         return (min(values), max(values)) if values else None
-
-    def measured(self, key):
-        """Names of the proxies that have a value."""
-        return [proxy for proxy, known in self._values if known == key]

@@ -8,6 +8,7 @@ from . import memory, syscalls, traffic
 from .callgrind import Callgrind, NotCounted
 from .instance import Instance, NotStarted
 from .peers.peer import Can
+from .results import DIRECT
 from .scenarios import EXCHANGES, KEEP_ALIVE, VOLUMES
 
 # The processes of a proxy are settled by then.
@@ -51,10 +52,10 @@ class Bench:
         finally:
             instance.stop()
 
-    def note(self, peer, what, values, faults):
+    def note(self, name, what, values, faults):
         if faults:
-            self.results.fail(peer.name, what, "; ".join(faults))
-        self.results.add(peer.name, values)
+            self.results.fail(name, what, "; ".join(faults))
+        self.results.add(name, values)
 
 
 def start(bench, peer):
@@ -81,26 +82,21 @@ def _under_load(bench, peer, scenarios, measure):
     with bench.running(peer, "start") as instance:
         for scenario in scenarios if instance else ():
             if scenario.suits(peer):
-                bench.note(peer, scenario.title, *measure(bench.load, instance, scenario, bench.plan))
+                bench.note(peer.name, scenario.title, *measure(bench.load, instance, scenario, bench.plan))
 
 
 def latency(bench, peer):
-    """Fixed rates, each beside the same load without a proxy."""
+    """Fixed rates; before the first proxy of a round, the same load without any."""
+    if peer.name == next(iter(bench.programs)):
+        for rate in traffic.RATES:
+            values, faults = traffic.open_loop(bench.load, traffic.direct(bench.origin), rate, bench.plan)
+            bench.note(DIRECT, f"{rate}/s", values, faults)
     if not KEEP_ALIVE.suits(peer):
         return
     with bench.running(peer, "start") as instance:
         for rate in traffic.RATES if instance else ():
-            without, faults = traffic.open_loop(bench.load, traffic.direct(bench.origin), rate, bench.plan)
-            bench.note(DIRECT, f"{rate}/s", without, faults)
             values, faults = traffic.open_loop(bench.load, KEEP_ALIVE.arguments(instance), rate, bench.plan)
-            bench.note(peer, f"{rate}/s", values | traffic.added(values, without), faults)
-
-
-class _Direct(NamedTuple):
-    name: str = "direct"
-
-
-DIRECT = _Direct()
+            bench.note(peer.name, f"{rate}/s", values, faults)
 
 
 def connections(bench, peer):
@@ -108,6 +104,7 @@ def connections(bench, peer):
     if Can.PERSIST in peer.can:
         with bench.running(peer, "start", roomy=True) as instance:
             _note_bytes(results, instance, "parked", memory.parked, plan.parked)
+    if Can.PERSIST | Can.EVENTS in peer.can:
         holding = memory.HoldingOrigin()
         try:
             with bench.running(peer, "start", roomy=True, origin=holding) as instance:
@@ -115,7 +112,7 @@ def connections(bench, peer):
                 _note_bytes(results, instance, "upstream", memory.idle_upstream, holding, plan.upstream)
         finally:
             holding.stop()
-    if Can.CROWD in peer.can:
+    if Can.EVENTS in peer.can and peer.can & (Can.CONNECT | Can.RELAY):
         with bench.running(peer, "start", roomy=True) as instance:
             _note_bytes(results, instance, "tunnel", memory.quiet_tunnels, plan.tunnels)
 
@@ -144,7 +141,7 @@ def traced(bench, peer):
                 continue
             frequent = ", ".join(f"{name} {share:.2f}" for name, share in calls.items() if share >= 0.05)
             bench.results.add(peer.name, {f"{scenario.key}.syscalls": sum(calls.values())})
-            bench.results.remark(peer.name, f"system calls, {scenario.title}", frequent)
+            bench.results.system_calls.append([peer.name, scenario.title, frequent])
 
 
 def counted(bench, peer):

@@ -64,8 +64,3 @@ def direct(origin):
     """Options of the load program for keep-alive GETs without a proxy."""
     return ["-proxy", origin.authority, "-origin", origin.authority, "-path", KEEP_ALIVE.path,
             "-connections", KEEP_ALIVE.connections]
-
-
-def added(values, without):
-    """What the proxy adds: the same quantile with it and without it."""
-    return {f"{key}.added": value - without[key] for key, value in values.items() if key in without}

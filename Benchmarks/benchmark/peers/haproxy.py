@@ -36,7 +36,7 @@ def _command(values):
 
 
 PEER = Peer(
-    "haproxy", "haproxy", Can.PERSIST | Can.RELAY | Can.CROWD | Can.CALLGRIND, _command,
+    "haproxy", "haproxy", Can.PERSIST | Can.RELAY | Can.EVENTS | Can.CALLGRIND, _command,
     "with nbthread 1, http-reuse always, option splice-auto and one fixed server; it cannot do CONNECT, so its tunnels"
     " are a relay in mode tcp to that server",
 )

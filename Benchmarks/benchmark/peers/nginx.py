@@ -44,6 +44,6 @@ def _command(values):
 
 
 PEER = Peer(
-    "nginx", "nginx", Can.PERSIST | Can.CALLGRIND, _command,
+    "nginx", "nginx", Can.PERSIST | Can.EVENTS | Can.CALLGRIND, _command,
     "as a reverse proxy to one fixed server with keepalive, one process, as it is no forward proxy",
 )

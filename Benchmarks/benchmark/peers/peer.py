@@ -11,10 +11,10 @@ from typing import Callable, NamedTuple
 class Can(enum.Flag):
     """What a proxy is able to do; what it cannot is an empty cell."""
 
-    PERSIST = enum.auto()  # keeps client connections
-    CONNECT = enum.auto()  # terminates CONNECT
-    RELAY = enum.auto()    # relays bytes to a fixed origin, at a port of its own
-    CROWD = enum.auto()    # holds thousands of tunnels, not one thread for each
+    PERSIST = enum.auto()    # keeps client connections
+    CONNECT = enum.auto()    # terminates CONNECT
+    RELAY = enum.auto()      # relays bytes to a fixed origin, at a port of its own
+    EVENTS = enum.auto()     # holds thousands of busy connections, not one thread for each
     CALLGRIND = enum.auto()  # runs under valgrind in reasonable time
 
 
@@ -65,6 +65,6 @@ def version(program):
         except (OSError, subprocess.TimeoutExpired):
             continue
         found = re.search(r"\d+\.\d+[\w.+-]*", said.stdout + said.stderr)
-        if found:
+        if found and said.returncode == 0:
             return found[0]
     return "?"

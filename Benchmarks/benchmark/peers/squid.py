@@ -29,6 +29,6 @@ def _command(values):
 
 
 PEER = Peer(
-    "squid", "squid", Can.PERSIST | Can.CONNECT | Can.CROWD, _command,
+    "squid", "squid", Can.PERSIST | Can.CONNECT | Can.EVENTS, _command,
     "with one process, without cache and logs",
 )

@@ -66,7 +66,7 @@ def _command(values):
 
 
 PEER = Peer(
-    "trafficserver", "traffic_server", Can.PERSIST | Can.CONNECT | Can.CROWD, _command,
+    "trafficserver", "traffic_server", Can.PERSIST | Can.CONNECT | Can.EVENTS, _command,
     "with one event thread, without cache and logs",
     environment=lambda values: {"TS_ROOT": str(_root(values).directory)},
 )

@@ -32,6 +32,6 @@ def _command(values):
 
 
 PEER = Peer(
-    "weir", "weir", Can.PERSIST | Can.CONNECT | Can.CROWD | Can.CALLGRIND, _command,
+    "weir", "weir", Can.PERSIST | Can.CONNECT | Can.EVENTS | Can.CALLGRIND, _command,
     "with its defaults, but for how much may be parked and how long where thousands of connections are held",
 )

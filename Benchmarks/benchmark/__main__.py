@@ -18,7 +18,7 @@ from .results import DIRECT, Results
 from .rounds import ONCE, ROUNDS, Bench, Plan
 from .tools import find_binary, find_tools
 
-FULL = Plan(rounds=3, seconds=2, open_seconds=4, warm_up=0.5, traced=6000, counted=1000, parked=10000, tunnels=9500,
+FULL = Plan(rounds=3, seconds=1.5, open_seconds=2.5, warm_up=0.4, traced=6000, counted=1000, parked=10000, tunnels=9500,
             upstream=1000)
 QUICK = FULL._replace(rounds=1, seconds=1, open_seconds=1.5, warm_up=0.3, traced=2000, counted=300, parked=2000,
                       tunnels=2000, upstream=500)

@@ -9,10 +9,10 @@ def notes(results, names, machine, cores, plan, others):
         f"Machine: {machine}.",
         f"Pinned: {cores}. {count[0].upper()}{count[1:]}, another proxy first in each.",
         others,
-        "Origin: nginx on loopback. Load: Benchmarks/load, one thread on raw sockets. Requests are in absolute form over"
-        " plain HTTP; the small body has 64 bytes; larger ones are taken out of the client's socket without copying.",
-        "CPU is utime + stime of all processes of the proxy, which the kernel scales to the exact run time; the split into"
-        " user space and kernel is sampled at each tick. A GB is 10⁹ bytes.",
+        "Origin: nginx on loopback. Load: Benchmarks/load, one thread on raw sockets. Requests are in absolute form"
+        " over plain HTTP; the small body has 64 bytes; larger ones are taken out of the client's socket without copying.",
+        "CPU is utime + stime of all processes of the proxy, which the kernel scales to the exact run time; the split"
+        " into user space and kernel is sampled at each tick. A GB is 10⁹ bytes.",
         "Open loop: a latency is counted from the instant a request was due, so that a stall is not left out; added is"
         " the difference between the median of a quantile and that of the same load without a proxy (direct).",
         "System calls come from a run of their own under strace, instructions from one under callgrind.",

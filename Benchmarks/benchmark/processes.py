@@ -44,7 +44,8 @@ class Child:
         with open(self.log, "wb") as output:
             self.process = subprocess.Popen(
                 ["taskset", "-c", str(core), *command],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=_environment() | (environment or {}),
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                env=_environment() | (environment or {}),
             )
         self.pid = self.process.pid
         Child._started.append(self)

@@ -81,9 +81,8 @@ def markdown(results, proxies, notes):
         out += [f"### {title}", "", *_table(["", *names], [[name, *cells] for name, cells in rows]), ""]
     out += ["## How it was measured", "", *(f"- {note}" for note in notes)]
     if results.system_calls:
-        out += ["", "## System calls by name", "", *_table(["proxy", "exchange", "calls per exchange"],
-                        results.system_calls,
-                        "---")]
+        headings = ["proxy", "exchange", "calls per exchange"]
+        out += ["", "## System calls by name", "", *_table(headings, results.system_calls, "---")]
     if results.remarks:
         out += ["", "## Remarks", "", *(f"- {remark}" for remark in results.remarks)]
     return "\n".join(out) + "\n"

@@ -3,7 +3,6 @@
 import os
 import pathlib
 import platform
-import shutil
 import subprocess
 import time
 from typing import NamedTuple
@@ -62,13 +61,17 @@ class Strangers:
         return f"{line}; measure again when it is quiet." if share >= 5 else f"{line}."
 
 
+def without_debug_information(binary, directory):
+    """A copy of the program that keeps its symbols."""
+    copy = directory / binary.name
+    subprocess.run(["strip", "--strip-debug", "-o", str(copy), str(binary)], check=True)
+    return copy
+
+
 def stripped_mebibytes(binary, directory):
-    """Size of the binary without symbols, or None when there is no strip."""
-    strip = shutil.which("strip") or shutil.which("llvm-strip")
-    if not strip:
-        return None
+    """Size of the program without symbols."""
     copy = directory / "stripped"
-    subprocess.run([strip, "-o", str(copy), str(binary)], check=True)
+    subprocess.run(["strip", "-o", str(copy), str(binary)], check=True)
     size = copy.stat().st_size / (1 << 20)
     copy.unlink()
     return size

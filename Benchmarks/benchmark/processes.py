@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import resource
 import signal
 import socket
 import subprocess
@@ -37,13 +38,14 @@ class Child:
 
     _started = []
 
-    def __init__(self, command, core, log):
+    def __init__(self, command, core, log, environment=None):
         self.name = os.path.basename(command[0])
         self.log = pathlib.Path(log)
         with open(self.log, "wb") as output:
             self.process = subprocess.Popen(
                 ["taskset", "-c", str(core), *command],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=_environment(),
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                env=_environment() | (environment or {}),
             )
         self.pid = self.process.pid
         Child._started.append(self)
@@ -135,6 +137,15 @@ def _signal(pids, number):
             os.kill(pid, number)
         except ProcessLookupError:
             pass
+
+
+def raise_descriptors():
+    """Raises the limit to the hard one, which the proxies inherit, and returns it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Some proxies size tables by the limit; a huge one would count as their idle memory.
+    limit = min(hard, 20000)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    return limit
 
 
 def free_port():

@@ -1,80 +1,88 @@
 """The results as an aligned table for a terminal and as Markdown."""
 
+from .bars import HAPROXY, verdicts
 from .figures import GROUPS
-
-REFERENCE = "haproxy"
-
-SET_UP = {
-    "weir": "with its defaults but for how many connections may be parked and how long",
-    "haproxy": "with nbthread 1, http-reuse always and one fixed server",
-    "squid": "with one worker, without cache and logs",
-    "tinyproxy": "with its defaults but hardly any log; it keeps no connection, so it is only in one-shot",
-}
 
 
 def _cell(results, proxy, figure):
     value = results.median(proxy, figure.key)
     if value is None:
-        return "-"
+        return ""
     text = f"{value:,.{figure.decimals}f}"
-    reference = results.median(REFERENCE, figure.key)
-    if figure.ratio and reference and proxy != REFERENCE:
+    reference = results.median(HAPROXY, figure.key)
+    if figure.ratio and reference and reference > 0 and proxy != HAPROXY:
         text += f" ({value / reference:.2f}×)"
     return text
 
 
-def _rows(results, proxies):
+def groups(results, proxies):
+    """Title of a table and its rows of a title and cells, without rows and columns that are empty."""
     for title, figures in GROUPS:
-        yield title, None
-        for figure in figures:
-            cells = [_cell(results, proxy, figure) for proxy in proxies]
-            if any(cell != "-" for cell in cells):
-                yield figure.title, cells
+        rows = [(figure.title, [_cell(results, proxy, figure) for proxy in proxies]) for figure in figures]
+        rows = [row for row in rows if any(row[1])]
+        used = [column for column in range(len(proxies)) if any(cells[column] for _, cells in rows)]
+        if rows:
+            yield title, [proxies[column] for column in used], [
+                (name, [cells[column] for column in used]) for name, cells in rows]
+
+
+def bar_rows(results):
+    """Cells of the table of bars."""
+    for bar, value, limit, reference in verdicts(results):
+        times = "" if not reference else f"{bar.times:g} × {reference}" if bar.times != 1 else f"{reference}"
+        decimals = 0 if bar.unit == "bytes" else 1
+        shown = f"≤ {limit:,.{decimals}f} {bar.unit}" if limit is not None else "not measured"
+        ratio = f"{value / limit:.2f}" if limit and limit > 0 else ""
+        reached = "" if limit is None else "reached" if value <= limit else "**not reached**"
+        yield [bar.title, f"{value:,.{decimals}f} {bar.unit}", shown, times, ratio, reached]
+
+
+BAR_HEADINGS = ["figure", "weir", "bar", "which is", "weir / bar", ""]
+
+
+def _aligned(rows):
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        first, *others = (cell.ljust(width) if not column else cell.rjust(width)
+                          for column, (cell, width) in enumerate(zip(row, widths)))
+        yield "  " + "  ".join([first, *others]).rstrip()
 
 
 def terminal(results, proxies):
-    rows = list(_rows(results, proxies))
-    first = max(len(title) for title, _ in rows) + 2
-    widths = [
-        max(len(name), *(len(cells[column]) for _, cells in rows if cells))
-        for column, name in enumerate(proxies)
-    ]
-    lines = [" " * (first + 2) + "  ".join(name.rjust(width) for name, width in zip(proxies, widths))]
-    for title, cells in rows:
-        if cells is None:
-            lines.append(title)
-        else:
-            lines.append(f"  {title:<{first}}" + "  ".join(c.rjust(w) for c, w in zip(cells, widths)))
+    lines = []
+    for title, names, rows in groups(results, proxies):
+        lines += [title, *_aligned([["", *names], *([name, *cells] for name, cells in rows)]), ""]
+    bars = list(bar_rows(results))
+    if bars:
+        plain = [[cell.replace("*", "") for cell in row] for row in bars]
+        lines += ["Bars", *_aligned([BAR_HEADINGS, *plain]), ""]
     return "\n".join(lines)
 
 
-def notes(results, proxies, description, cores, rounds, others):
-    """What the table leaves open, a sentence or two a line."""
-    count = "one round" if rounds == 1 else f"medians of {rounds} interleaved rounds"
-    lines = [
-        f"Machine: {description}.",
-        f"Pinned: {cores}. {count[0].upper()}{count[1:]}; in brackets, times the value of HAProxy.",
-        others,
-        "Load: wrk, 64 connections, a 64-byte body from nginx, absolute-form over plain HTTP. CPU is utime +"
-        " stime of all processes of the proxy. Opened upstream connections include those of the warm-up.",
-        "Set up: " + "; ".join(f"{proxy} {SET_UP[proxy]}" for proxy in proxies) + ".",
-        "System calls come from one run of their own under strace, which slows the proxy down.",
+def _table(headings, rows, alignment="---:"):
+    yield "| " + " | ".join(headings) + " |"
+    yield "|---|" + f"{alignment}|" * (len(headings) - 1)
+    for row in rows:
+        yield "| " + " | ".join(row) + " |"
+
+
+def markdown(results, proxies, notes):
+    """The page: bars, tables, and how it was measured."""
+    out = [
+        "# Performance", "",
+        "Written by `make bench`, which measures again. Absolute times belong to the machine below; ratios and counts"
+        " travel. In brackets: times the value of HAProxy. Empty: the proxy cannot do it, or see the remarks.", "",
     ]
-    for proxy in proxies:
-        spread = results.spread(proxy, "keep_alive.cpu")
-        if rounds > 1 and spread:
-            low, high = spread
-            lines.append(f"CPU per keep-alive request of {proxy} by round: {low:.1f} to {high:.1f} µs.")
-    return lines + [f"{remark[0].upper()}{remark[1:]}." for remark in results.remarks]
-
-
-def markdown(results, proxies, lines, command):
-    out = ["# Benchmark", "", "```", command, "```", ""]
-    out += [f"- {line}" for line in lines]
-    out += ["", "| | " + " | ".join(proxies) + " |", "|---|" + "---:|" * len(proxies)]
-    for title, cells in _rows(results, proxies):
-        if cells is None:
-            out.append(f"| **{title}** |" + " |" * len(proxies))
-        else:
-            out.append(f"| {title.strip()} | " + " | ".join(cells) + " |")
+    bars = list(bar_rows(results))
+    if bars:
+        out += ["## What weir is to reach", "", *_table(BAR_HEADINGS, bars), ""]
+    out += ["## Figures", ""]
+    for title, names, rows in groups(results, proxies):
+        out += [f"### {title}", "", *_table(["", *names], [[name, *cells] for name, cells in rows]), ""]
+    out += ["## How it was measured", "", *(f"- {note}" for note in notes)]
+    if results.system_calls:
+        headings = ["proxy", "exchange", "calls per exchange"]
+        out += ["", "## System calls by name", "", *_table(headings, results.system_calls, "---")]
+    if results.remarks:
+        out += ["", "## Remarks", "", *(f"- {remark}" for remark in results.remarks)]
     return "\n".join(out) + "\n"

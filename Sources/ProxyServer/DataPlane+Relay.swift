@@ -53,8 +53,8 @@ extension DataPlane {
         switch connection.output.write(to: connection.watch.descriptor) {
         case .pending(let count):
             // The engine's time-out is for a receive block that nobody takes; in a pipe there may be more.
-            connection.flushed += count
-            if connection.flushed < ReceiveBlock.size { return }
+            connection.flushed += Int32(clamping: count)
+            if Int(connection.flushed) < ReceiveBlock.size { return }
             connection.flushed = 0
             engine.progressed(connection.id, now: loop.now)
             perform()

@@ -52,7 +52,7 @@ final class ClientIdentity {
         switch connection.peer {
         case .network(let peer): report(of: peer, connection)?.receiveQueue
         // More than the bytes, and 0 where there are none, which is what matters.
-        case .local: Sockets.unreadByPeer(connection.watch.descriptor)
+        case .local: Sockets.unreadByPeer(connection.descriptor)
         }
     }
 
@@ -71,7 +71,7 @@ final class ClientIdentity {
         case .local(let who):
             // A number that was checked is not checked again, which spares the kernel a descriptor.
             let isKnown = holders.pids[who.pid] != nil
-            if who.pid == 0 || !isKnown && !Sockets.isPeerRunning(connection.watch.descriptor) {
+            if who.pid == 0 || !isKnown && !Sockets.isPeerRunning(connection.descriptor) {
                 holders.isWhole = false
             } else {
                 holders.pids[who.pid, default: 0] += 1
@@ -84,7 +84,7 @@ final class ClientIdentity {
     /// own socket knows nothing of that, and is found by the address that the client dialled.
     private func report(of peer: Endpoint, _ connection: Connection) -> SocketReport? {
         if let original = connection.original { return diagnostics?.report(from: peer, to: original) }
-        return report(of: peer, at: connection.watch.descriptor)
+        return report(of: peer, at: connection.descriptor)
     }
 
     private func report(of peer: Endpoint, at descriptor: Int32) -> SocketReport? {

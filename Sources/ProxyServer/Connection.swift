@@ -35,8 +35,6 @@ final class Connection: SocketWatch {
     var unconsumed: [UInt8] = []
 
     var id: ConnectionID { ConnectionID(token: token) }
-    /// Whether it can be read or written.
-    var watch: SocketWatch { self }
 
     /// The owner of a client over a Unix socket, which is counted by it.
     var localOwner: OwnerKey? { if case .local(let owner) = arrival { owner } else { nil } }

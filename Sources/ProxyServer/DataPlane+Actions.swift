@@ -24,32 +24,46 @@ extension DataPlane {
         // A local owner, so that the loop touches no property of this object.
         var actions: [Action] = []
         swap(&actions, &taken)
-        var target: Connection?
-        for index in actions.indices {
-            let action = actions[index]
-            switch action {
-            case .send(let id, let offset, let count):
-                guard let connection = aim(id, &target) else { continue }
-                if writer.isFull { flush(connection) }
-                writer.addOutbox(offset..<offset + count)
-            case .forward(let id, let offset, let count):
-                guard let connection = aim(id, &target) else { continue }
-                if writer.isFull { flush(connection) }
-                writer.addReceived(spanOffset + offset..<spanOffset + offset + count)
+        var index = 0
+        while index < actions.count {
+            switch actions[index] {
+            case .send(let id, _, _), .forward(let id, _, _):
+                index = write(to: id, actions, from: index, spanOffset)
             default:
-                if let connection = target {
-                    // An app that does not know of the proxy has its port towards the origin blocked for a minute
-                    // if it closes first (TIME_WAIT). It cannot where our FIN comes with the last byte.
-                    let isLast = connection.original != nil && isEnded(connection, by: actions[index...])
-                    flush(connection, isLast: isLast)
-                }
-                target = nil
-                performControl(action)
+                performControl(actions[index])
+                index += 1
             }
         }
-        if let connection = target { flush(connection) }
         actions.removeAll(keepingCapacity: true)
         swap(&actions, &taken)
+    }
+
+    /// Writes what the next actions send to one connection, with one system call where it can be.
+    ///
+    /// - Returns: the index of the action behind them.
+    private func write(to id: ConnectionID, _ actions: [Action], from start: Int, _ spanOffset: Int) -> Int {
+        // To one that is gone or broken nothing is written: the engine is about to know.
+        let connection = find(id)
+        let isOpen = connection?.isBroken == false
+        var index = start
+        run: while index < actions.count {
+            switch actions[index] {
+            case .send(let receiver, let offset, let count) where receiver == id:
+                if isOpen { writer.addOutbox(offset..<offset + count) }
+            case .forward(let receiver, let offset, let count) where receiver == id:
+                if isOpen { writer.addReceived(spanOffset + offset..<spanOffset + offset + count) }
+            default: break run
+            }
+            index += 1
+            if let connection, writer.isFull { flush(connection) }
+        }
+        if let connection, isOpen {
+            // An app that does not know of the proxy has its port towards the origin blocked for a minute
+            // if it closes first (TIME_WAIT). It cannot where our FIN comes with the last byte.
+            let isLast = connection.original != nil && isEnded(connection, by: actions[index...])
+            flush(connection, isLast: isLast)
+        }
+        return index
     }
 
     private func isEnded(_ connection: Connection, by actions: ArraySlice<Action>) -> Bool {
@@ -58,19 +72,9 @@ extension DataPlane {
         }
     }
 
-    /// Directs the writer at a connection; what was collected for another is written first. Nil where
-    /// the connection is gone or broken: then the bytes are dropped, and the engine is about to know.
-    private func aim(_ id: ConnectionID, _ target: inout Connection?) -> Connection? {
-        if let current = target, current.id == id { return current }
-        if let current = target { flush(current) }
-        target = find(id)
-        if target?.isBroken == true { target = nil }
-        return target
-    }
-
     private func flush(_ connection: Connection, isLast: Bool = false) {
         let result = writer.write(
-            to: connection.watch.descriptor,
+            to: connection.descriptor,
             isLast: isLast,
             outbox: engine.outbox,
             received: block,
@@ -87,7 +91,7 @@ extension DataPlane {
             if !connection.isStalled {
                 connection.isStalled = true
                 connection.flushed = 0
-                connection.watch.setWriting(true)
+                connection.setWriting(true)
                 stalls.append(connection.id)
             }
         case .failed:
@@ -101,7 +105,7 @@ extension DataPlane {
     func writeFailed(_ connection: Connection) -> Bool {
         connection.isBroken = true
         connection.output.removeAll()
-        return connection.id.side == .client || !connection.watch.isReading
+        return connection.id.side == .client || !connection.isReading
     }
 
     private func performControl(_ action: Action) {
@@ -124,7 +128,7 @@ extension DataPlane {
         case .inspect(let id):
             followUps.append(.inspected(id, silence: silence(of: id)))
         case .acknowledge(let id):
-            if let connection = find(.upstream(id)) { Sockets.acknowledge(connection.watch.descriptor) }
+            if let connection = find(.upstream(id)) { Sockets.acknowledge(connection.descriptor) }
         case .inspectUnread(let id):
             followUps.append(.unreadInspected(id, unread: unread(at: id)))
         case .inquire(let owner): onSuspect(owner)
@@ -133,13 +137,13 @@ extension DataPlane {
         case .pauseReading(let id):
             guard let connection = find(id) else { return }
             connection.isPaused = true
-            connection.watch.setReading(false)
+            connection.setReading(false)
         case .resumeReading(let id):
             resume(id)
         case .finish(let id):
             guard let connection = find(id), !connection.isBroken else { return }
             if connection.output.isEmpty {
-                Sockets.shutdownWrite(connection.watch.descriptor)
+                Sockets.shutdownWrite(connection.descriptor)
             } else {
                 connection.finishesWhenFlushed = true
             }
@@ -155,7 +159,7 @@ extension DataPlane {
     private func resume(_ id: ConnectionID) {
         guard let connection = find(id) else { return }
         connection.isPaused = false
-        if !connection.watch.setReading(true) {
+        if !connection.setReading(true) {
             connection.isBroken = true
             followUps.append(.failed(id))
         }
@@ -170,8 +174,8 @@ extension DataPlane {
         }
         connection.isClosed = true
         connection.output.removeAll()
-        connection.watch.invalidate()
-        closer.close(connection.watch.descriptor, isReset: manner == .reset)
+        connection.invalidate()
+        closer.close(connection.descriptor, isReset: manner == .reset)
         switch id.side {
         case .client:
             clients[id.id.index] = nil
@@ -183,13 +187,13 @@ extension DataPlane {
     /// Neither bytes nor end of file wait on the socket.
     private func isSilent(_ id: UpstreamID) -> Bool {
         guard let connection = find(.upstream(id)) else { return false }
-        return Sockets.peek(connection.watch.descriptor) == .wouldBlock
+        return Sockets.peek(connection.descriptor) == .wouldBlock
     }
 
     /// For how long the peer has acknowledged nothing of what is outstanding.
     private func silence(of id: UpstreamID) -> Interval {
         guard let connection = find(.upstream(id)),
-            let health = Sockets.unacknowledged(connection.watch.descriptor)
+            let health = Sockets.unacknowledged(connection.descriptor)
         else { return .zero }
         if health.unacknowledged == 0 && health.unsentBytes == 0 { return .zero }
         return health.sinceAcknowledgement

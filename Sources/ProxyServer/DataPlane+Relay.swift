@@ -17,18 +17,18 @@ extension DataPlane {
         // The last bytes to a client that does not know of the proxy go out together with the end: see `carryOut`.
         let isShort = atMost < DataPlane.firstRead || (way.limit == atMost && receiver.original != nil)
         guard !isShort, let pipe = pipes.take() else { return false }
-        let came = pipe.fill(from: sender.watch.descriptor, atMost: atMost)
+        let came = pipe.fill(from: sender.descriptor, atMost: atMost)
         guard case .bytes(let count) = came else {
             pipe.giveBack()
             receptionEnded(sender, came)
             return true
         }
         sender.pours = count >= DataPlane.firstRead
-        note(receiver.output.send(pipe, to: receiver.watch.descriptor), of: receiver)
+        note(receiver.output.send(pipe, to: receiver.descriptor), of: receiver)
         // RFC 9112 §9.2: bytes that nobody has asked for show when the next read would take them for an answer.
         let isEnd = way.limit == count && sender.id.side == .upstream
         var isFollowed = false
-        if isEnd, case .bytes = Sockets.peek(sender.watch.descriptor) { isFollowed = true }
+        if isEnd, case .bytes = Sockets.peek(sender.descriptor) { isFollowed = true }
         engine.relayed(sender.id, count, isFollowed: isFollowed, now: loop.now)
         perform()
         return true
@@ -50,7 +50,7 @@ extension DataPlane {
 
     /// The socket takes bytes again.
     func flushPending(_ connection: Connection) {
-        switch connection.output.write(to: connection.watch.descriptor) {
+        switch connection.output.write(to: connection.descriptor) {
         case .pending(let count):
             // The engine's time-out is for a receive block that nobody takes; in a pipe there may be more.
             connection.flushed += Int32(clamping: count)
@@ -59,13 +59,13 @@ extension DataPlane {
             engine.progressed(connection.id, now: loop.now)
             perform()
         case .failed:
-            connection.watch.setWriting(false)
+            connection.setWriting(false)
             if !writeFailed(connection) { return }
             engine.failed(connection.id, now: loop.now)
             perform()
         case .flushed:
-            connection.watch.setWriting(false)
-            if connection.finishesWhenFlushed { Sockets.shutdownWrite(connection.watch.descriptor) }
+            connection.setWriting(false)
+            if connection.finishesWhenFlushed { Sockets.shutdownWrite(connection.descriptor) }
             connection.finishesWhenFlushed = false
             if connection.isStalled {
                 connection.isStalled = false

@@ -27,9 +27,7 @@ final class DataPlane: ReadinessHandler {
     let identity = ClientIdentity()
     let authenticator: Authenticator
     var engine: ProxyEngine
-    var block: ReceiveBlock
-    /// The longest head that was ever allowed, which is what the block has room for.
-    private var largestHead: Int
+    let block: ReceiveBlock
     var writer = GatherWriter()
     /// Empty ones are closed with each sample, so that an idle process holds none.
     let pipes = SplicePipePool()
@@ -82,8 +80,7 @@ final class DataPlane: ReadinessHandler {
         authenticator = Authenticator(loop: loop)
         closer = DescriptorCloser(loop: loop)
         engine = ProxyEngine(configuration: configuration, seed: seed)
-        block = DataPlane.makeBlock(configuration)
-        largestHead = configuration.heads.headSize
+        block = ReceiveBlock(restorable: DataPlane.restorable(configuration))
         followUps.reserveCapacity(64)
         timer = LoopTimer(loop: loop) { [unowned self] in deadlinePassed() }
         authenticator.onVerdict = { [unowned self] id, verdict in
@@ -100,18 +97,15 @@ final class DataPlane: ReadinessHandler {
     }
 
     /// An unfinished head may be kept beside one read's worth of bytes that the engine would not take.
-    private static func makeBlock(_ configuration: EngineConfiguration) -> ReceiveBlock {
-        ReceiveBlock(restorable: configuration.heads.headSize + 2 * ReceiveBlock.size)
+    private static func restorable(_ configuration: EngineConfiguration) -> Int {
+        configuration.heads.headSize + 2 * ReceiveBlock.size
     }
 
     /// Puts other settings in force.
     func reconfigure(_ configuration: EngineConfiguration) {
         // It never shrinks: what is kept for a connection was read under the former limit, and has to fit
         // when it is offered again, if only to be refused.
-        if configuration.heads.headSize > largestHead {
-            largestHead = configuration.heads.headSize
-            block = DataPlane.makeBlock(configuration)
-        }
+        block.grow(restorable: DataPlane.restorable(configuration))
         let former = engine.configuration.access
         engine.reconfigure(configuration, now: loop.now)
         perform()
@@ -170,10 +164,10 @@ final class DataPlane: ReadinessHandler {
         let result: ReadResult
         if connection.unconsumed.isEmpty {
             let limit = connection.pours ? ReceiveBlock.size : DataPlane.firstRead
-            result = block.receive(from: connection.watch.descriptor, atMost: limit)
+            result = block.receive(from: connection.descriptor, atMost: limit)
         } else {
             block.restore(connection.unconsumed)
-            result = block.receiveMore(from: connection.watch.descriptor)
+            result = block.receiveMore(from: connection.descriptor)
         }
         if case .bytes(let count) = result {
             let isFirst = !connection.pours
@@ -278,12 +272,12 @@ final class DataPlane: ReadinessHandler {
     /// Closes what is left, when the loop turns no more.
     func close() {
         for case let connection? in clients + upstreams {
-            connection.watch.invalidate()
+            connection.invalidate()
             // Clients may still be reading their last answer.
             if connection.id.side == .client {
-                Sockets.close(connection.watch.descriptor)
+                Sockets.close(connection.descriptor)
             } else {
-                Sockets.closeWithReset(connection.watch.descriptor)
+                Sockets.closeWithReset(connection.descriptor)
             }
         }
         clients = []
@@ -373,7 +367,7 @@ final class DataPlane: ReadinessHandler {
             while upstreams.count <= slot { upstreams.append(nil) }
             upstreams[slot] = connection
         }
-        if !connection.watch.setReading(true) {
+        if !connection.setReading(true) {
             connection.isBroken = true
             followUps.append(.failed(connection.id))
         }

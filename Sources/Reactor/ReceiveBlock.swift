@@ -4,7 +4,7 @@ public final class ReceiveBlock {
     /// Bytes read with one call at most: what the kernel hands over in one call under load.
     public static let size = 65_536
 
-    private let memory: UnsafeMutableRawBufferPointer
+    private var memory: UnsafeMutableRawBufferPointer
     private var isLent = false
     /// How many bytes are in the block: what was restored and what the last read brought.
     public private(set) var count = 0
@@ -17,6 +17,15 @@ public final class ReceiveBlock {
     }
 
     deinit { memory.deallocate() }
+
+    /// Makes room for more bytes that may be put back; what was in the block is forgotten.
+    public func grow(restorable: Int) {
+        precondition(!isLent, "replaced the block while its bytes are in use")
+        if restorable + Self.size <= memory.count { return }
+        memory.deallocate()
+        memory = .allocate(byteCount: restorable + Self.size, alignment: 4096)
+        count = 0
+    }
 
     /// Reads once from a socket, at most `limit` bytes (1 to ``size``), over what was there.
     public func receive(from descriptor: Int32, atMost limit: Int = ReceiveBlock.size) -> ReadResult {

@@ -56,7 +56,7 @@ struct OriginTable {
         var bucket = Int(truncatingIfNeeded: hash) & (buckets.count - 1)
         while buckets[bucket] >= 0 {
             if let id = origins.occupant(of: Int(buckets[bucket])),
-                matches(origins[id], hash, kind, host, port, name)
+                matches(id, hash, kind, host, port, name)
             {
                 return OriginID(id)
             }
@@ -110,19 +110,16 @@ struct OriginTable {
     }
 
     private func matches(
-        _ origin: Origin,
+        _ id: SlotID,
         _ hash: UInt64,
         _ kind: OriginKind,
         _ host: Span<UInt8>,
         _ port: UInt16,
         _ name: Span<UInt8>
     ) -> Bool {
-        guard origin.hash == hash, origin.kind == kind, origin.port == port,
-            origin.host.count == host.count, origin.name.count == name.count
-        else { return false }
-        if !OriginTable.isSame(host, origin.host) { return false }
-        for index in name.indices where ASCII.lowercased(name[index]) != origin.name[index] { return false }
-        return true
+        // Field by field: the whole origin would be copied, its texts retained.
+        guard origins[id].hash == hash, origins[id].kind == kind, origins[id].port == port else { return false }
+        return OriginTable.isSame(host, origins[id].host) && OriginTable.isSame(name, origins[id].name)
     }
 
     private static func lowercased(_ text: Span<UInt8>) -> [UInt8] {

@@ -14,19 +14,24 @@ final class TestPages: AdminPages {
     var rendered = 0
     var orders: [AdminOrder] = []
 
-    func writeMetrics(to buffer: inout ByteBuffer) {
-        rendered += 1
-        buffer.append(metrics)
+    /// Answers that are left to the test.
+    var delayed: [() -> Void]?
+
+    func show(_ page: AdminFigures, _ then: @escaping (ByteBuffer?) -> Void) {
+        var buffer = ByteBuffer()
+        switch page {
+        case .metrics:
+            rendered += 1
+            buffer.append(metrics)
+        case .leaks: buffer.append("{\"owners\":[]}\n")
+        case .status, .overview, .history: buffer.append("{}\n")
+        }
+        if delayed == nil { then(buffer) } else { delayed?.append { [buffer] in then(buffer) } }
     }
 
-    func writeLeaks(to buffer: inout ByteBuffer) { buffer.append("{\"owners\":[]}\n") }
-    func writeStatus(to buffer: inout ByteBuffer) { buffer.append("{}\n") }
-    func writeOverview(to buffer: inout ByteBuffer) { buffer.append("{}\n") }
-    func writeHistory(to buffer: inout ByteBuffer) { buffer.append("{}\n") }
-
-    func perform(_ order: AdminOrder) -> (status: UInt16, text: String) {
+    func perform(_ order: AdminOrder, _ then: @escaping (UInt16, String) -> Void) {
         orders.append(order)
-        return (200, "done")
+        then(200, "done")
     }
 }
 

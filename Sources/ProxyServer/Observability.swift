@@ -5,6 +5,7 @@ import ProxyCore
 import Reactor
 import Settings
 import Telemetry
+import UpstreamPool
 
 /// Everything that tells people what the proxy does: operational log on standard error, access log on
 /// standard output, admin server.

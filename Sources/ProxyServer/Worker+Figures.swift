@@ -4,6 +4,7 @@ import Dialling
 import ProxyCore
 import Reactor
 import Telemetry
+import UpstreamPool
 
 /// What one worker contributes to the pages.
 struct WorkerFigures: Sendable {

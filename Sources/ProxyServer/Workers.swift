@@ -1,5 +1,6 @@
 import Basics
 import ClientPolicy
+import ProxyCore
 import Reactor
 import Telemetry
 

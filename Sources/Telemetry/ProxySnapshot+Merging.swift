@@ -1,4 +1,5 @@
 import Basics
+import ClientPolicy
 import ProxyCore
 import UpstreamPool
 

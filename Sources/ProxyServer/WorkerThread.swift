@@ -41,7 +41,9 @@ final class WorkerThread {
             let orders = try Mailbox<WorkerOrder>(capacity: WorkerThread.mostOrders)
             let start = try Start()
             self.orders = orders
-            thread = try HelperThread { WorkerThread.run(setup, orders, letters, start) }
+            thread = try HelperThread(named: "worker-\(setup.index)") {
+                WorkerThread.run(setup, orders, letters, start)
+            }
             _ = start.isOver.wait()
             if let problem = start.problem.withLock({ $0 }) { throw StartError(description: problem) }
         } catch {

@@ -1,4 +1,5 @@
 public import Basics
+internal import CLinux
 internal import Glibc
 
 /// A thread for work that may block. It takes no signals, so that they all reach the loop; a write to a pipe
@@ -28,6 +29,7 @@ public struct HelperThread: Sendable {
 
         let work = Unmanaged.passRetained(
             Work {
+                if let name { weir_name_thread(name) }
                 run()
                 ended.raise()
             }
@@ -39,7 +41,6 @@ public struct HelperThread: Sendable {
             throw SystemError("start a thread", code: code)
         }
         self.handle = handle
-        if let name { pthread_setname_np(handle, name) }
     }
 
     /// Waits for the thread's end, and lets go of it either way; to be called once.

@@ -176,7 +176,9 @@ final class AdminServer {
     }
 
     private func peerFinished(_ connection: AdminConnection) {
-        guard connection.phase == .sending || connection.phase == .waiting else { return end(connection, reset: false) }
+        guard connection.phase == .sending || connection.phase == .waiting else {
+            return end(connection, reset: false)
+        }
         // A half-closed peer still wants its answer; the end of file would be reported for ever.
         connection.peerFinished = true
         connection.watch.setReading(false)
@@ -201,7 +203,12 @@ final class AdminServer {
         }
     }
 
-    private func show(_ figures: AdminFigures, _ page: AdminPage, _ connection: AdminConnection, _ isHead: Bool) {
+    private func show(
+        _ figures: AdminFigures,
+        _ page: AdminPage,
+        _ connection: AdminConnection,
+        _ isHead: Bool
+    ) {
         connection.phase = .waiting
         pages?.show(figures) { [weak self, weak connection] content in
             guard let self, let connection, isWaiting(connection) else { return }

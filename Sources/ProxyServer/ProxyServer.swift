@@ -264,7 +264,8 @@ public final class ProxyServer {
         let sample = workers.sample()
         let now = sample.history
         let state = phase == .serving ? "serving on \(endpoints.joined(separator: ", "))" : "draining"
-        return "\(state): \(now.clients) clients, \(now.upstreams) upstream connections (\(sample.idle) idle), "
+        return
+            "\(state): \(now.clients) clients, \(now.upstreams) upstream connections (\(sample.idle) idle), "
             + "\(now.tunnels) tunnels, \(now.waiting) waiting, \(now.leaking) leaking apps"
     }
 }

@@ -40,7 +40,9 @@ final class Worker {
     private var rest: WorkerRest?
 
     /// Serves nowhere yet.
-    init(_ setup: WorkerSetup, loop: EventLoop, notify: @escaping (WorkerNotice) -> Void) throws(ResolverError) {
+    init(_ setup: WorkerSetup, loop: EventLoop, notify: @escaping (WorkerNotice) -> Void)
+        throws(ResolverError)
+    {
         self.setup = setup
         self.loop = loop
         self.notify = notify

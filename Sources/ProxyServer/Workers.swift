@@ -165,7 +165,8 @@ final class Workers {
 
     /// Whether no worker has parked connections any more since the last call to drain.
     var keepNothing: Bool {
-        local.dataPlane.engine.keepsNothing && rests.allSatisfy { $0?.drain == drains && $0?.keepsNothing == true }
+        local.dataPlane.engine.keepsNothing
+            && rests.allSatisfy { $0?.drain == drains && $0?.keepsNothing == true }
     }
 
     /// Whether all connections of all workers are gone since the last call to drain.

@@ -22,7 +22,8 @@ struct MergingTests {
         return line
     }
 
-    private func destination(_ name: String, tunnels: Int, _ verdict: Verdict = .healthy) -> DestinationReport {
+    private func destination(_ name: String, tunnels: Int, _ verdict: Verdict = .healthy) -> DestinationReport
+    {
         DestinationReport(
             destination: DestinationID(.none),
             owner: .none,
@@ -42,7 +43,8 @@ struct MergingTests {
         let snapshot = Fixture.snapshot()
         let merged = ProxySnapshot(merging: [snapshot], owners: [])
         let texts = [snapshot, merged].map { snapshot in
-            Fixture.text { PrometheusText.write(snapshot, to: &$0) } + Fixture.text { StatusJSON.write(snapshot, to: &$0) }
+            Fixture.text { PrometheusText.write(snapshot, to: &$0) }
+                + Fixture.text { StatusJSON.write(snapshot, to: &$0) }
         }
         #expect(texts[0] == texts[1])
     }
@@ -66,10 +68,14 @@ struct MergingTests {
         snapshot.owners = 0
         let single = samples(snapshot)
         let merged = samples(ProxySnapshot(merging: [snapshot, snapshot, snapshot], owners: []))
-        let ofTheProcess = ["process_", "weir_build_info", "weir_generation", "weir_reloads_total", "weir_settings_"]
+        let ofTheProcess = [
+            "process_", "weir_build_info", "weir_generation", "weir_reloads_total", "weir_settings_",
+        ]
         #expect(merged.count > 200)
         for (name, value) in merged {
-            let isWhole = ofTheProcess.contains { name.hasPrefix($0) } || name.contains("_limit") || name.hasSuffix("_fds")
+            let isWhole =
+                ofTheProcess.contains { name.hasPrefix($0) } || name.contains("_limit")
+                || name.hasSuffix("_fds")
             let isOnce = isWhole || name == "weir_draining" || name == "weir_log_lines_dropped_total"
             let expected = (single[name] ?? -1) * (isOnce ? 1 : 3)
             #expect(abs(value - expected) < 0.001, "\(name): \(value) of \(single[name] ?? -1)")
@@ -81,7 +87,9 @@ struct MergingTests {
         var one = Fixture.snapshot()
         one.origins = [Fixture.origin("a", idle: 1, leased: 2), Fixture.origin("b", idle: 4)]
         var other = Fixture.snapshot()
-        other.origins = [Fixture.origin("b", idle: 1), Fixture.origin("b", 81, idle: 1), Fixture.origin("a", idle: 5)]
+        other.origins = [
+            Fixture.origin("b", idle: 1), Fixture.origin("b", 81, idle: 1), Fixture.origin("a", idle: 5),
+        ]
         let merged = ProxySnapshot(merging: [one, other], owners: [])
         #expect(merged.origins.map(\.host) == ["a", "b", "b"])
         #expect(merged.origins.map(\.idle) == [6, 5, 1])

@@ -25,7 +25,7 @@ struct MergingTests {
     private func destination(_ name: String, tunnels: Int, _ verdict: Verdict = .healthy) -> DestinationReport
     {
         DestinationReport(
-            destination: DestinationID(.none),
+            destination: DestinationID.none,
             owner: .none,
             name: name,
             verdict: verdict,

@@ -41,7 +41,6 @@ struct ShareTests {
             #expect(share.clients.maxParkedPerOwner == .max)
             #expect(share.clients.maxRequests == .max)
             #expect(share.pool.maxRequests == 10)
-            #expect(share.heads.headSize == whole.heads.headSize)
         }
     }
 }

@@ -9,6 +9,7 @@ import socket
 import threading
 import unittest
 
+import leaklab
 import weirctl
 from eventually import Stopwatch, eventually
 from harness import MessageError, ORIGIN_ADDRESS, PROXY_PORT, WeirTestCase, request, response
@@ -437,6 +438,22 @@ class UpgradeTests(unittest.TestCase):
         eventually(lambda: supervisor.killed == 1, 10, "the watchdog ran out")
         os.waitpid(thread, _WALL)
         self.assertLess(supervisor.reap(former), 0)
+
+
+class LeakTests(unittest.TestCase):
+    def test_a_leaky_app_is_cured_by_both(self):
+        leaklab.build()
+        with leaklab.Lab(True, {"workers": "2"}, config_file=None) as lab:
+            result = lab.run_kind("go-http")
+            requests = [load["requests"] for load in json.loads(lab.weir.admin("/status").content)["workers"]]
+            leaks = json.loads(lab.weir.admin("/leaks").content)
+            lab.stop()
+        self.assertEqual((result.ok, result.failed), (2000, {}), result)
+        self.assertGreater(min(requests), 500)
+        self.assertEqual([owner["verdict"] for owner in leaks["owners"]], ["leaking"])
+        self.assertLess(result.peak_held_app_hop, 250, result)
+        # Two probes of each worker's.
+        self.assertLessEqual(result.left_held_app_hop, 4, result)
 
 
 _PTRACE_SEIZE, _PTRACE_INTERRUPT, _WALL = 0x4206, 0x4207, 0x40000000

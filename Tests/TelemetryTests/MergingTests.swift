@@ -74,7 +74,8 @@ struct MergingTests {
         #expect(merged.count > 200)
         for (name, value) in merged {
             let isWhole =
-                ofTheProcess.contains { name.hasPrefix($0) } || name.contains("_limit")
+                ofTheProcess.contains { name.hasPrefix($0) } || name.hasSuffix("_limit")
+                || name.contains("_limit{")
                 || name.hasSuffix("_fds")
             let isOnce = isWhole || name == "weir_draining" || name == "weir_log_lines_dropped_total"
             let expected = (single[name] ?? -1) * (isOnce ? 1 : 3)

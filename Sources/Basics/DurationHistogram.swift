@@ -35,4 +35,10 @@ public struct DurationHistogram: Sendable, Equatable {
         counts[DurationHistogram.bucket(of: duration)] += 1
         sum += duration.inSeconds
     }
+
+    /// Takes over what was measured elsewhere.
+    public mutating func add(_ other: DurationHistogram) {
+        for bucket in counts.indices { counts[bucket] += other.counts[bucket] }
+        sum += other.sum
+    }
 }

@@ -11,6 +11,7 @@
 #include <linux/sock_diag.h>
 #include <malloc.h>
 #include <stdint.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -52,6 +53,9 @@ enum { WEIR_O_PATH = 010000000 };
 
 /// Swift hides fork(2), as it is unsafe with threads: to be called before there are any.
 static inline int weir_fork(void) { return fork(); }
+
+/// Names the calling thread; Swift does not see prctl(2), as it is variadic.
+static inline void weir_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
 
 static inline int weir_pidfd_open(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 

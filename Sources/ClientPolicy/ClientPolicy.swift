@@ -242,6 +242,9 @@ public struct ClientPolicy {
     /// Owners that hold a connection now.
     public var ownerCount: Int { Int(present.count) }
 
+    /// The owner of that key, as long as it is remembered.
+    public func owner(of key: OwnerKey) -> SlotID? { ownerByKey[key] }
+
     /// Walks everything and traps where an invariant is broken. For tests and the simulator.
     public func checkInvariants() {
         var parkedTotal = 0

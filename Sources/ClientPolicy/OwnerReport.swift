@@ -54,6 +54,13 @@ extension ClientPolicy {
         return reports
     }
 
+    /// The owners on which there is such a verdict; walks them all.
+    public func owners(judged verdict: Verdict) -> [OwnerKey] {
+        (0..<owners.capacity).compactMap { slot in
+            owners.occupant(of: slot).flatMap { owners[$0].ledger.verdict == verdict ? owners[$0].key : nil }
+        }
+    }
+
     /// What is known of one owner; nil where it is forgotten.
     public func ownerReport(_ id: SlotID) -> OwnerReport? {
         guard owners.isAlive(id) else { return nil }

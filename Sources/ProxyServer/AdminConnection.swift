@@ -5,6 +5,8 @@ final class AdminConnection {
     /// What the connection is doing.
     enum Phase {
         case readingHead
+        /// The answer is being put together.
+        case waiting
         case sending
         /// All is sent and finished; what still comes is discarded, for a close with unread bytes would be a
         /// reset that can destroy the response on its way.

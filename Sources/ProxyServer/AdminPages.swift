@@ -1,19 +1,17 @@
 import Basics
 
-/// What the admin server shows; it knows nothing of the proxy itself.
+/// What the admin server shows; it knows nothing of the proxy itself. Answers may come later, in any order, as several
+/// threads are asked for them.
 protocol AdminPages: AnyObject {
     /// Whether the process is stopping, so that nobody should send it new work.
     var isDraining: Bool { get }
-    /// Appends `/metrics`.
-    func writeMetrics(to buffer: inout ByteBuffer)
-    /// Appends `/status`.
-    func writeStatus(to buffer: inout ByteBuffer)
-    /// Appends `/leaks`.
-    func writeLeaks(to buffer: inout ByteBuffer)
-    /// Appends `/overview`.
-    func writeOverview(to buffer: inout ByteBuffer)
-    /// Appends `/history`.
-    func writeHistory(to buffer: inout ByteBuffer)
-    /// Carries out an order; returns a status and one line that says what became of it.
-    func perform(_ order: AdminOrder) -> (status: UInt16, text: String)
+    /// Tells the content of a page of figures; nil where it cannot be had.
+    func show(_ page: AdminFigures, _ then: @escaping (ByteBuffer?) -> Void)
+    /// Carries out an order; tells a status and one line that says what became of it.
+    func perform(_ order: AdminOrder, _ then: @escaping (_ status: UInt16, _ text: String) -> Void)
+}
+
+/// The pages that say how the proxy is doing.
+enum AdminFigures {
+    case metrics, status, leaks, overview, history
 }

@@ -25,7 +25,6 @@ final class AdminServer {
     private var deadlines = DeadlineQueues(lanes: 1)
     private var resumesAt = MonotonicTime.never
     private var timer: LoopTimer?
-    private var content = ByteBuffer()
     private var response = ByteBuffer()
     /// Connections now.
     private(set) var connectionCount = 0
@@ -163,8 +162,7 @@ final class AdminServer {
             case .incomplete: break
             case .page(let page, let isHead): answer(connection, page, isHead: isHead)
             case .order(let order):
-                let (status, text) = pages?.perform(order) ?? (503, "stopped")
-                answer(connection, status, "\(text)\n")
+                perform(order, for: connection)
             case .refused(let status, let reason, let allow):
                 answer(connection, status, "\(reason)\n", allow: allow)
             }
@@ -178,7 +176,9 @@ final class AdminServer {
     }
 
     private func peerFinished(_ connection: AdminConnection) {
-        guard connection.phase == .sending else { return end(connection, reset: false) }
+        guard connection.phase == .sending || connection.phase == .waiting else {
+            return end(connection, reset: false)
+        }
         // A half-closed peer still wants its answer; the end of file would be reported for ever.
         connection.peerFinished = true
         connection.watch.setReading(false)
@@ -188,26 +188,50 @@ final class AdminServer {
 
     private func answer(_ connection: AdminConnection, _ page: AdminPage, isHead: Bool) {
         guard let pages else { return answer(connection, 503, "stopped\n", isHead: isHead) }
-        content.removeAll()
         switch page {
         case .health:
             let isDraining = pages.isDraining
-            return answer(
-                connection,
-                isDraining ? 503 : 200,
-                isDraining ? "draining\n" : "ok\n",
-                isHead: isHead
-            )
-        case .page: append(PageAssets.html)
-        case .script: append(PageAssets.script)
-        case .style: append(PageAssets.style)
-        case .metrics: pages.writeMetrics(to: &content)
-        case .status: pages.writeStatus(to: &content)
-        case .leaks: pages.writeLeaks(to: &content)
-        case .overview: pages.writeOverview(to: &content)
-        case .history: pages.writeHistory(to: &content)
+            answer(connection, isDraining ? 503 : 200, isDraining ? "draining\n" : "ok\n", isHead: isHead)
+        case .page: send(connection, PageAssets.html, page, isHead)
+        case .script: send(connection, PageAssets.script, page, isHead)
+        case .style: send(connection, PageAssets.style, page, isHead)
+        case .metrics: show(.metrics, page, connection, isHead)
+        case .status: show(.status, page, connection, isHead)
+        case .leaks: show(.leaks, page, connection, isHead)
+        case .overview: show(.overview, page, connection, isHead)
+        case .history: show(.history, page, connection, isHead)
         }
-        send(connection, 200, page.contentType, isHead: isHead)
+    }
+
+    private func show(
+        _ figures: AdminFigures,
+        _ page: AdminPage,
+        _ connection: AdminConnection,
+        _ isHead: Bool
+    ) {
+        connection.phase = .waiting
+        pages?.show(figures) { [weak self, weak connection] content in
+            guard let self, let connection, isWaiting(connection) else { return }
+            if let content {
+                send(connection, 200, page.contentType, content, isHead: isHead)
+            } else {
+                answer(connection, 503, "not all workers answer\n", isHead: isHead)
+            }
+        }
+    }
+
+    private func perform(_ order: AdminOrder, for connection: AdminConnection) {
+        guard let pages else { return answer(connection, 503, "stopped\n") }
+        connection.phase = .waiting
+        pages.perform(order) { [weak self, weak connection] status, text in
+            guard let self, let connection, isWaiting(connection) else { return }
+            answer(connection, status, "\(text)\n")
+        }
+    }
+
+    /// It may have ended meanwhile.
+    private func isWaiting(_ connection: AdminConnection) -> Bool {
+        connections[connection.slot] === connection && connection.phase == .waiting
     }
 
     private func answer(
@@ -217,18 +241,22 @@ final class AdminServer {
         allow: String? = nil,
         isHead: Bool = false
     ) {
-        content.removeAll()
+        var content = ByteBuffer()
         content.append(text)
-        send(connection, status, AdminPage.health.contentType, allow: allow, isHead: isHead)
+        send(connection, status, AdminPage.health.contentType, content, allow: allow, isHead: isHead)
     }
 
-    private func append(_ bytes: [UInt8]) { content.append(bytes.span) }
+    private func send(_ connection: AdminConnection, _ bytes: [UInt8], _ page: AdminPage, _ isHead: Bool) {
+        var content = ByteBuffer()
+        content.append(bytes.span)
+        send(connection, 200, page.contentType, content, isHead: isHead)
+    }
 
-    /// Sends what is in `content`.
     private func send(
         _ connection: AdminConnection,
         _ status: UInt16,
         _ contentType: String,
+        _ content: ByteBuffer,
         allow: String? = nil,
         isHead: Bool
     ) {
@@ -242,7 +270,6 @@ final class AdminServer {
             to: &response
         )
         connection.output.append(response, 0..<response.count)
-        if content.capacity > Self.keptCapacity { content.release() }
         if response.capacity > Self.keptCapacity { response.release() }
         connection.phase = .sending
         flush(connection)

@@ -62,7 +62,14 @@ final class ClientListeners {
     }
 
     /// Where apps are served, for people; the port is the real one where the settings said 0.
-    var places: [String] { entries.map(\.socket.place.description) }
+    var places: [String] {
+        var places: [String] = []
+        // One address may have several sockets.
+        for entry in entries where !places.contains(entry.socket.place.description) {
+            places.append(entry.socket.place.description)
+        }
+        return places
+    }
 
     /// The addresses among them.
     var endpoints: [Endpoint] { entries.compactMap(\.socket.place.endpoint) }

@@ -41,7 +41,8 @@ final class Interceptor {
     private let diagnostics: SocketDiagnostics?
     /// weir's listeners of every kind.
     private var ownListeners: [Endpoint] = []
-    private var ownSockets = OwnSockets()
+    /// Asked by whoever dials as well.
+    let loops = LoopDetection()
     /// Connections that whoever dialled them is about to take back: weir itself, or a look whether it listens.
     private var returned: [Returned] = []
     private var returnTimer: LoopTimer?
@@ -76,24 +77,8 @@ final class Interceptor {
         listeners.listen(on: sockets, detection)
         isTransparent = sockets.allSatisfy { Sockets.setTransparent($0.descriptor) }
         endpoints = listeners.endpoints
+        loops.listens(on: endpoints)
         ownListeners = endpoints + others
-    }
-
-    /// A socket is on its way to an origin: were it redirected here, it would go round for ever.
-    func dialled(_ descriptor: Int32) { ownSockets.note(descriptor) }
-
-    /// Whether a connection that was dialled leads here: its other end, accepted or not, is this process' own.
-    func comesBack(_ descriptor: Int32) -> Bool {
-        guard let diagnostics, let local = Sockets.localEndpoint(descriptor) else { return false }
-        return endpoints.contains { listener in
-            guard listener.address.isIPv6 == local.address.isIPv6 else { return false }
-            let here = Endpoint(address: listener.address.reachedLocally, port: listener.port)
-            // Not what is left of an app's connection from that port, whose end is in TIME_WAIT here.
-            switch diagnostics.report(from: here, to: local)?.state {
-            case .established, .synReceived, .newSynReceived: return true
-            default: return false
-            }
-        }
     }
 
     /// Accepts only while there is room.
@@ -163,7 +148,7 @@ final class Interceptor {
             else { continue }
             return endpoints.contains(listener) ? .notRedirected : .leadsHere
         }
-        return ownSockets.contains(peer) ? .isOurs : nil
+        return loops.isOurs(peer) ? .isOurs : nil
     }
 
     /// Who listens on all addresses listens on this one, if it is this host's.

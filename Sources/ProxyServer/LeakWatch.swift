@@ -16,8 +16,6 @@ final class LeakWatch {
         var at: MonotonicTime
     }
 
-    /// Connections of an owner by which its processes are found.
-    private static let sample = 16
     /// Processes that are kept of an owner, and owners of which any are kept.
     private static let mostProcesses = 8
     private static let mostOwners = 256
@@ -27,15 +25,15 @@ final class LeakWatch {
     private static let lifetime = Interval.seconds(10)
 
     private let loop: EventLoop
-    private unowned let dataPlane: DataPlane
+    private unowned let workers: Workers
     private let directory: OwnerDirectory
     private let log: Logger
-    private var found: [SlotID: Found] = [:]
-    private var pending: Set<SlotID> = []
+    private var found: [OwnerKey: Found] = [:]
+    private var pending: Set<OwnerKey> = []
 
-    init(loop: EventLoop, dataPlane: DataPlane, log: Logger) {
-        self.loop = loop
-        self.dataPlane = dataPlane
+    init(workers: Workers, log: Logger) {
+        loop = workers.local.loop
+        self.workers = workers
         self.log = log
         directory = OwnerDirectory(loop: loop)
     }
@@ -43,14 +41,14 @@ final class LeakWatch {
     /// Ends the directory's thread.
     func close() { directory.close() }
 
-    /// An owner seems to leak: finds out how many clients its connections may belong to, and what lies unread.
-    func inquire(into owner: SlotID) {
-        let (holders, unread) = dataPlane.evidence(against: owner)
-        let answer = { [weak dataPlane] (clients: Int?) in
-            dataPlane?.inquired(into: owner, clients: clients, unread: unread)
+    /// An owner seems to leak: finds out how many clients its connections may belong to, and tells the worker.
+    func inquire(into suspicion: Suspicion, at worker: Int) {
+        let answer = { [weak workers] (clients: Int?) in
+            let (owner, unread) = (suspicion.owner, suspicion.unread)
+            workers?.tell(worker) { $0.dataPlane.inquired(into: owner, clients: clients, unread: unread) }
         }
-        if let key = dataPlane.engine.policy.ownerReport(owner)?.key, let local = LocalOwner(key) {
-            directory.countClients(of: local, among: holders) { answer($0) }
+        if let key = suspicion.key, let local = LocalOwner(key) {
+            directory.countClients(of: local, among: suspicion.holders) { answer($0) }
         } else {
             loop.afterTurn { answer(nil) }
         }
@@ -59,29 +57,23 @@ final class LeakWatch {
     // MARK: The log
 
     /// A verdict has changed: one line, as soon as the owner has a name.
-    func announce(_ notice: VerdictNotice) {
-        let owner =
-            switch notice {
-            case .owner(let change): change.owner
-            case .destination(let change): change.owner
-            }
-        guard let report = dataPlane.engine.policy.ownerReport(owner) else { return }
+    func announce(_ report: VerdictReport) {
         // Asked first, so that the answer is there when the processes are.
-        if let local = LocalOwner(report.key) { _ = directory.name(of: local) }
-        search(owner) { [weak self] in self?.write(notice, report) }
+        if let local = LocalOwner(report.owner.key) { _ = directory.name(of: local) }
+        search(report.owner.key, report.holders) { [weak self] in self?.write(report) }
     }
 
-    private func write(_ notice: VerdictNotice, _ report: OwnerReport) {
-        var line = named(report)
+    private func write(_ report: VerdictReport) {
+        var line = named(OwnerLine(report.owner))
         var metadata: Logger.Metadata = ["owner": "\(line.name)"]
         if let process = line.processes.first {
             metadata["pid"] = "\(process.pid)"
             metadata["exe"] = "\(process.executable ?? process.command ?? "?")"
         }
-        if !report.agent.isEmpty { metadata["agent"] = "\(report.agent)" }
+        if !report.owner.agent.isEmpty { metadata["agent"] = "\(report.owner.agent)" }
         let verdict: Verdict
         let former: Verdict
-        switch notice {
+        switch report.notice {
         case .owner(let change):
             (verdict, former) = (change.verdict, change.former)
             metadata["opened"] = "\(change.opened)"
@@ -90,8 +82,7 @@ final class LeakWatch {
             metadata["evidence"] = "\(change.evidence) of 32"
         case .destination(let change):
             (verdict, former) = (change.verdict, change.former)
-            metadata["destination"] =
-                "\(dataPlane.engine.destinations.report(change.destination)?.name ?? "?")"
+            metadata["destination"] = "\(report.destination ?? "?")"
             metadata["tunnels"] = "\(change.opened)"
             metadata["held"] = "\(change.held)"
             metadata["quiet"] = "\(change.quiet)"
@@ -110,47 +101,33 @@ final class LeakWatch {
 
     // MARK: The page
 
-    /// Appends `/leaks`.
-    func writeLeaks(to buffer: inout ByteBuffer) {
-        let lines = owners()
-        var searches = 0
-        for line in lines where line.report.held > 0 && searches < LeakWatch.mostSearches {
-            let owner = line.report.owner
-            if found[owner].map({ loop.now.since($0.at) < LeakWatch.lifetime }) ?? false { continue }
-            searches += 1
-            search(owner) {}
+    /// Appends `/leaks`, and looks for the processes of owners that have none yet.
+    func write(_ owners: [OwnerLine], _ figures: [WorkerFigures], to buffer: inout ByteBuffer) {
+        let wanted = owners.filter { owner in
+            owner.report.held > 0 && !(found[owner.report.key].map(isFresh) ?? false)
         }
+        searchAll(wanted.prefix(LeakWatch.mostSearches).map(\.report.key))
         let isPending = !pending.isEmpty || directory.pendingCount > 0
-        LeaksJSON.write(lines, isPending: isPending, unseen: unseen, now: loop.now, to: &buffer)
+        LeaksJSON.write(owners, isPending: isPending, unseen: unseen(figures), now: loop.now, to: &buffer)
     }
 
-    /// All owners that are remembered, with what they have to single destinations.
-    func owners() -> [OwnerLine] {
-        let destinations = Dictionary(grouping: dataPlane.engine.destinations.reports(), by: \.owner)
-        return dataPlane.engine.policy.ownerReports().map { report in
-            var line = named(report)
-            line.destinations = (destinations[report.owner] ?? []).filter { $0.opened > 0 || $0.stalled > 0 }
-                .sorted { ($0.verdict.rawValue, $0.tunnels) > ($1.verdict.rawValue, $1.tunnels) }
-            return line
-        }
-    }
+    private func isFresh(_ found: Found) -> Bool { loop.now.since(found.at) < LeakWatch.lifetime }
 
     /// Why not everybody can be told apart; nil where nothing is known to be hidden.
-    private var unseen: String? {
-        if let obstacle = dataPlane.identity.obstacle {
+    private func unseen(_ figures: [WorkerFigures]) -> String? {
+        if let obstacle = figures.lazy.compactMap(\.obstacle).first {
             return "clients of this host are told apart by address only: \(obstacle)"
         }
         var reasons: [String] = []
-        let ungrouped = dataPlane.identity.local.ungrouped
+        let ungrouped = figures.reduce(0) { $0 + $1.ungrouped }
         if ungrouped > 0 {
             reasons.append(
                 "the control groups of \(ungrouped) connections over Unix sockets are not seen from here; their users are"
             )
         }
-        if dataPlane.identity.unseen > 0 {
-            reasons.append(
-                "\(dataPlane.identity.unseen) connections from loopback have no socket that is seen from here"
-            )
+        let hidden = figures.reduce(0) { $0 + $1.unseen }
+        if hidden > 0 {
+            reasons.append("\(hidden) connections from loopback have no socket that is seen from here")
         }
         let unreadable = found.values.map(\.unreadable).max() ?? 0
         if unreadable > 0 {
@@ -161,27 +138,44 @@ final class LeakWatch {
         return reasons.isEmpty ? nil : reasons.joined(separator: "; ")
     }
 
-    /// A line with what is known of its names.
-    private func named(_ report: OwnerReport) -> OwnerLine {
-        var line = OwnerLine(report)
-        line.portless = dataPlane.identity.local.count(of: report.key)
-        if let local = LocalOwner(report.key) {
+    /// The lines with what is known of names.
+    func named(_ lines: [OwnerLine]) -> [OwnerLine] { lines.map { named($0) } }
+
+    private func named(_ owner: OwnerLine) -> OwnerLine {
+        var line = owner
+        let key = owner.report.key
+        if let local = LocalOwner(key) {
             let name = directory.name(of: local)
             line.user = name?.user
             line.cgroup = name?.cgroupPath
             line.unit = name?.unit
         } else {
-            line.address = report.key.addressText
+            line.address = key.addressText
         }
-        line.processes = found[report.owner]?.processes ?? []
+        line.processes = found[key]?.processes ?? []
         return line
     }
 
     // MARK: Processes
 
+    /// Finds the processes of owners by what all workers know of them.
+    private func searchAll(_ owners: [OwnerKey]) {
+        if owners.isEmpty { return }
+        pending.formUnion(owners)
+        workers.gather({ $0.holders(of: owners) }) { [weak self] parts in
+            guard let self else { return }
+            for owner in owners {
+                var holders: Holders?
+                for case let part? in (parts ?? []).map({ $0[owner] }) {
+                    if holders == nil { holders = part } else { holders?.add(part) }
+                }
+                if let holders { search(owner, holders) {} } else { pending.remove(owner) }
+            }
+        }
+    }
+
     /// Finds the owner's processes, and then does what is left to do, in any case once.
-    private func search(_ owner: SlotID, then: @escaping () -> Void) {
-        let holders = dataPlane.holders(of: owner, limit: LeakWatch.sample)
+    private func search(_ owner: OwnerKey, _ holders: Holders, then: @escaping () -> Void) {
         pending.insert(owner)
         directory.findProcesses(holders) { [weak self] search in
             guard let self else { return }

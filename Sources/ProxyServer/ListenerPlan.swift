@@ -40,6 +40,22 @@ struct ServingSocket: Equatable {
 /// The listening sockets by what they serve.
 typealias ServingSockets = [ListenerRole: [ServingSocket]]
 
+extension [ServingSocket] {
+    /// What each worker accepts from. Unix sockets are the first one's alone: their clients are few, as a rule, and
+    /// all from this host.
+    func shares(among workers: Int) -> [[ListeningSocket]] {
+        var shares = [[ListeningSocket]](repeating: [], count: workers)
+        var next: [SocketPlace: Int] = [:]
+        for entry in self {
+            let place = entry.socket.place
+            let worker = place.endpoint == nil ? 0 : next[place, default: 0] % workers
+            next[place, default: 0] += 1
+            shares[worker].append(entry.socket)
+        }
+        return shares
+    }
+}
+
 /// From the sockets that there are to those that the settings ask for, all or nothing: what is new is opened when
 /// the plan is made, what goes is closed only by whoever carries it out.
 struct ListenerPlan {
@@ -48,26 +64,33 @@ struct ListenerPlan {
     /// What the settings ask for no more.
     private(set) var removed: ServingSockets = [:]
     private var opened: [ListeningSocket] = []
+    private let workers: Int
     /// Files that got other permissions, and their former ones.
     private var changedFiles: [(file: SocketFile, mode: UInt32)] = []
 
     /// Opens what is lacking.
     ///
-    /// - Parameter mayLack: whether it may go without an address that cannot be had.
+    /// - Parameters:
+    ///   - workers: how many are to accept from each address of apps.
+    ///   - mayLack: whether it may go without an address that cannot be had.
     /// - Throws: what kept a socket from being opened; then nothing has changed.
     init(
         from present: ServingSockets,
         to settings: Settings,
+        workers: Int = 1,
         mayLack: (ListenAddress, SystemError) -> Bool
     ) throws(SystemError) {
+        self.workers = workers
         var lacking: [(ListenerRole, ListenAddress)] = []
         for role in ListenerRole.allCases {
             var rest = present[role] ?? []
             for address in settings.addresses(of: role) {
-                if let index = rest.firstIndex(where: { $0.serves(address) }) {
-                    var socket = rest.remove(at: index)
-                    socket.configured = address
-                    sockets[role, default: []].append(socket)
+                if let place = rest.first(where: { $0.serves(address) })?.socket.place {
+                    for socket in rest where socket.socket.place == place {
+                        let socket = ServingSocket(socket: socket.socket, configured: address)
+                        sockets[role, default: []].append(socket)
+                    }
+                    rest.removeAll { $0.socket.place == place }
                 } else {
                     lacking.append((role, address))
                 }
@@ -78,6 +101,7 @@ struct ListenerPlan {
         }
         do throws(SystemError) {
             for (role, address) in lacking { try open(address, for: role, settings, mayLack) }
+            try shareInherited()
             try changeFiles(settings)
         } catch {
             abandon()
@@ -98,16 +122,16 @@ struct ListenerPlan {
         _ mayLack: (ListenAddress, SystemError) -> Bool
     ) throws(SystemError) {
         do throws(SystemError) {
-            let socket = try open(address, settings.mode(of: role))
-            opened.append(socket)
+            let copies = role == .client ? workers : 1
             let order = settings.addresses(of: role)
             let index = order.firstIndex(of: address) ?? order.count
             // Behind those that the settings name before it.
             let place = sockets[role, default: []].firstIndex { other in
                 other.configured.flatMap { order.firstIndex(of: $0) }.map { $0 > index } ?? true
             }
+            let new = try open(address, settings.mode(of: role), copies)
             sockets[role, default: []].insert(
-                ServingSocket(socket: socket, configured: address),
+                contentsOf: new.map { ServingSocket(socket: $0, configured: address) },
                 at: place ?? sockets[role, default: []].count
             )
         } catch {
@@ -115,27 +139,76 @@ struct ListenerPlan {
         }
     }
 
-    private func open(_ address: ListenAddress, _ mode: UInt32) throws(SystemError) -> ListeningSocket {
+    private mutating func open(
+        _ address: ListenAddress,
+        _ mode: UInt32,
+        _ copies: Int
+    ) throws(SystemError) -> [ListeningSocket] {
         switch address {
-        case .unix(let path): return try ListeningSocket.open(at: path, mode: mode)
+        case .unix(let path):
+            let socket = try ListeningSocket.open(at: path, mode: mode)
+            opened.append(socket)
+            return [socket]
         case .network(let address):
             guard let endpoint = Endpoint(address) else { throw SystemError("listen", code: EAFNOSUPPORT) }
-            let former: [ListeningSocket]
             do throws(SystemError) {
-                return try ListeningSocket.open(on: endpoint)
+                return try open(endpoint, copies, sharing: false)
             } catch {
                 // What is about to go may be in the way: 127.0.0.1:3128 of 0.0.0.0:3128. For a moment both listen.
-                former = removed.values.joined().map(\.socket).filter {
+                let former = removed.values.joined().map(\.socket).filter {
                     $0.place.endpoint?.port == endpoint.port
                 }
                 if error.code != EADDRINUSE || former.isEmpty { throw error }
+                for socket in former { socket.setShared(true) }
+                // Several that listen on one address stay shared, or the kernel would prefer one of them.
+                defer { if workers == 1 { for socket in former { socket.setShared(false) } } }
+                return try open(endpoint, copies, sharing: true)
             }
-            for socket in former { socket.setShared(true) }
-            defer { for socket in former { socket.setShared(false) } }
-            let socket = try ListeningSocket.open(on: endpoint, sharing: true)
-            socket.setShared(false)
-            return socket
         }
+    }
+
+    /// Opens one socket for each worker, among which the kernel divides the clients.
+    ///
+    /// - Parameter sharing: whether the first may join others that listen there. It does not as a rule, so that a
+    ///   second weir on the same address is refused.
+    private mutating func open(
+        _ endpoint: Endpoint,
+        _ copies: Int,
+        sharing: Bool
+    ) throws(SystemError) -> [ListeningSocket] {
+        let first = try ListeningSocket.open(on: endpoint, sharing: sharing)
+        opened.append(first)
+        first.setShared(copies > 1)
+        var all = [first]
+        while all.count < copies {
+            // The port is the first one's, where the kernel chose it.
+            let next = try ListeningSocket.open(on: first.place.endpoint ?? endpoint, sharing: true)
+            opened.append(next)
+            all.append(next)
+        }
+        return all
+    }
+
+    /// What was inherited all workers accept from: a further socket would take a part of the clients, who would be
+    /// lost where this process does not come to accept them.
+    private mutating func shareInherited() throws(SystemError) {
+        if workers == 1 { return }
+        var shared: [ServingSocket] = []
+        let all = sockets[.client] ?? []
+        for (index, socket) in all.enumerated() {
+            shared.append(socket)
+            let place = socket.socket.place
+            let isLast = !all[(index + 1)...].contains { $0.socket.place == place }
+            guard isLast, place.endpoint != nil else { continue }
+            let copies = shared.filter { $0.socket.place == place }
+            for number in stride(from: copies.count, to: workers, by: 1) {
+                var copy = copies[number % copies.count]
+                copy.socket = try copy.socket.duplicate()
+                opened.append(copy.socket)
+                shared.append(copy)
+            }
+        }
+        sockets[.client] = shared
     }
 
     private mutating func changeFiles(_ settings: Settings) throws(SystemError) {

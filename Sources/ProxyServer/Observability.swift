@@ -1,11 +1,11 @@
 import Basics
-import Dialling
 import Glibc
 import Logging
 import ProxyCore
 import Reactor
 import Settings
 import Telemetry
+import UpstreamPool
 
 /// Everything that tells people what the proxy does: operational log on standard error, access log on
 /// standard output, admin server.
@@ -13,13 +13,14 @@ final class Observability: AdminPages {
     /// weir's own log.
     let log: Logger
     let loop: EventLoop
-    let dataPlane: DataPlane
+    let workers: Workers
     private let logWriter: LogWriter
     let logStyle: LogStyle
     private var accessWriter: LogWriter?
-    private var accessLog: AccessLog?
     private var admin: AdminServer?
-    private let leaks: LeakWatch
+    let leaks: LeakWatch
+    /// Bounds of the whole process.
+    private var configuration = EngineConfiguration()
     private var history = History()
     private let version: String
     private let startedAt = WallClock.now
@@ -37,22 +38,21 @@ final class Observability: AdminPages {
     /// How the process came to be, and what became of reloads and upgrades.
     var lifecycle = LifecycleFigures()
 
-    var isDraining: Bool { dataPlane.engine.isDraining || dataPlane.engine.isWindingDown }
+    var isDraining: Bool {
+        workers.local.dataPlane.engine.isDraining || workers.local.dataPlane.engine.isWindingDown
+    }
 
-    init(loop: EventLoop, dataPlane: DataPlane, settings: Settings, version: String) throws(SystemError) {
+    init(workers: Workers, settings: Settings, version: String) throws(SystemError) {
+        let loop = workers.local.loop
         self.loop = loop
-        self.dataPlane = dataPlane
+        self.workers = workers
         self.version = version
         startedOnLoop = loop.now
         logWriter = try LogWriter(descriptor: STDERR_FILENO)
         logStyle = LogStyle(settings.log, isJournal: JournalStream.isConnected(to: STDERR_FILENO))
         log = OperationalLog.logger(logWriter, logStyle)
-        leaks = LeakWatch(loop: loop, dataPlane: dataPlane, log: log)
+        leaks = LeakWatch(workers: workers, log: log)
         admin = AdminServer(loop: loop, guardian: AdminGuard(settings), pages: self)
-        dataPlane.onSample = { [unowned self] in note() }
-        dataPlane.onVerdict = { [leaks] in leaks.announce($0) }
-        dataPlane.onSuspect = { [leaks] in leaks.inquire(into: $0) }
-        dataPlane.onRecord = { [unowned self] in accessLog?.write($0, $1, client: $2) }
         try reconfigure(settings)
     }
 
@@ -75,13 +75,17 @@ final class Observability: AdminPages {
     func reconfigure(_ settings: Settings) throws(SystemError) {
         if settings.log.access {
             if accessWriter == nil { accessWriter = try LogWriter(descriptor: STDOUT_FILENO) }
-            accessLog = accessWriter.map { AccessLog($0, settings.log.format) }
-        } else {
-            accessLog = nil
         }
         logStyle.reconfigure(settings.log)
         clientPorts = settings.client.ports
+        configuration = EngineConfiguration(settings, pseudonym: "")
         admin?.guardian = AdminGuard(settings)
+    }
+
+    /// Has all workers keep the access log that the settings ask for.
+    func keepAccessLog(_ settings: Settings.Log) {
+        let writer = settings.access ? accessWriter : nil
+        workers.each { $0.accessLog = writer.map { AccessLog($0, settings.format) } }
     }
 
     /// Writes what waits and ends the threads.
@@ -94,52 +98,64 @@ final class Observability: AdminPages {
 
     // MARK: Pages
 
-    func writeMetrics(to buffer: inout ByteBuffer) {
-        let snapshot = snapshot(withOrigins: true)
-        named.update(origins: snapshot.origins, owners: leaks.owners(), now: loop.now)
-        PrometheusText.write(snapshot, named: named, to: &buffer)
+    func show(_ page: AdminFigures, _ then: @escaping (ByteBuffer?) -> Void) {
+        if page == .history {
+            note()
+            var buffer = ByteBuffer()
+            history.write(at: loop.now.since(startedOnLoop), startedAt: startedAt, to: &buffer)
+            return then(buffer)
+        }
+        workers.gather({ $0.figures() }) { [weak self] figures in
+            guard let self, let figures else { return then(nil) }
+            then(write(page, figures))
+        }
     }
 
-    func writeStatus(to buffer: inout ByteBuffer) {
-        StatusJSON.write(snapshot(withOrigins: true), owners: leaks.owners(), now: loop.now, to: &buffer)
+    private func write(_ page: AdminFigures, _ figures: [WorkerFigures]) -> ByteBuffer {
+        var buffer = ByteBuffer()
+        let owners = leaks.named(OwnerLine.merged(figures.map(\.owners)))
+        if page == .leaks {
+            leaks.write(owners, figures, to: &buffer)
+            return buffer
+        }
+        let snapshot = snapshot(figures, owners)
+        switch page {
+        case .metrics:
+            named.update(origins: snapshot.origins, owners: owners, now: loop.now)
+            PrometheusText.write(snapshot, named: named, to: &buffer)
+        case .status: StatusJSON.write(snapshot, owners: owners, now: loop.now, to: &buffer)
+        case .overview: OverviewJSON.write(snapshot, owners: owners, now: loop.now, to: &buffer)
+        case .leaks, .history: break
+        }
+        return buffer
     }
 
-    func writeLeaks(to buffer: inout ByteBuffer) { leaks.writeLeaks(to: &buffer) }
-
-    func writeOverview(to buffer: inout ByteBuffer) {
-        OverviewJSON.write(snapshot(withOrigins: true), owners: leaks.owners(), now: loop.now, to: &buffer)
-    }
-
-    func writeHistory(to buffer: inout ByteBuffer) {
-        note()
-        history.write(at: loop.now.since(startedOnLoop), startedAt: startedAt, to: &buffer)
-    }
-
-    private func note() {
+    /// Enters what goes on now into the history.
+    func note() {
         // Nobody will ask.
         if admin?.places.isEmpty != false { return }
-        let sample = HistorySample(dataPlane.engine, clientPorts: dataPlane.clientPortsInUse)
-        history.note(sample, at: loop.now.since(startedOnLoop))
+        history.note(workers.sample().history, at: loop.now.since(startedOnLoop))
     }
 
-    private func snapshot(withOrigins: Bool) -> ProxySnapshot {
-        var process = ProcessFigures()
+    private func snapshot(_ figures: [WorkerFigures], _ owners: [OwnerLine]) -> ProxySnapshot {
+        var snapshot = ProxySnapshot(merging: figures.map(\.snapshot), owners: owners)
+        describe(&snapshot.process)
+        snapshot.configuration = configuration
+        snapshot.redirect = redirect
+        snapshot.redirect.refused = refusedRedirects()
+        snapshot.clientPorts.limit = clientPorts
+        snapshot.upstreamPorts.limit = configuration.pool.ports
+        return snapshot
+    }
+
+    /// What is the process's and no worker's.
+    private func describe(_ process: inout ProcessFigures) {
         ProcessProbe.measure(&process)
         process.version = version
         process.libraries = LibraryVersions.all
         process.startedAt = startedAt
         process.places = places
         process.uptime = loop.now.since(startedOnLoop)
-        process.dialsSucceeded = dataPlane.dialsSucceeded
-        process.dialFailures = dataPlane.dialFailures
-        process.loopDelays = dataPlane.loopDelays
-        process.dialDurations = dataPlane.dialDurations
-        process.connectDurations = dataPlane.connectDurations
-        let names = dataPlane.dialer.nameCounts
-        process.namesKnown = names.answered
-        process.namesInFlight = names.inFlight
-        process.namesQueued = names.queued
-        process.nameLookUps = NameLookUps(dataPlane.dialer.nameLookUps)
         process.acceptPauses = counters.acceptPauses
         process.reloads = counters.reloads
         process.reloadsRefused = counters.reloadsRefused
@@ -147,15 +163,6 @@ final class Observability: AdminPages {
         process.settingsAppliedAt = counters.settingsAppliedAt
         process.lifecycle = lifecycle
         process.logLinesDropped = logWriter.droppedLines + (accessWriter?.droppedLines ?? 0)
-        dataPlane.noteTrends()
-        var snapshot = ProxySnapshot(dataPlane.engine, process, withOrigins: withOrigins)
-        snapshot.clientPorts.used = dataPlane.clientPortsInUse
-        snapshot.redirect = redirect
-        snapshot.redirect.refused = refusedRedirects()
-        snapshot.clientPorts.limit = clientPorts
-        snapshot.clientPorts.growth = dataPlane.clientTrend.growth
-        snapshot.upstreamPorts.growth = dataPlane.upstreamTrend.growth
-        return snapshot
     }
 }
 
@@ -176,15 +183,4 @@ struct ShellCounters {
     private(set) var isLastReloadRefused = false
     /// When the settings in force were put there.
     private(set) var settingsAppliedAt = WallClock.now
-}
-
-extension NameLookUps {
-    /// The cache's figures.
-    fileprivate init(_ counted: NameCache.LookUps) {
-        self.init()
-        known = counted.known
-        asked = counted.asked
-        joined = counted.joined
-        refused = counted.refused
-    }
 }

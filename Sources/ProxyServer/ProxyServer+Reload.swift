@@ -8,7 +8,7 @@ import Telemetry
 extension ProxyServer {
     /// How the listening sockets are to change for these settings. What is lacking is open afterwards.
     func plan(_ settings: Settings) throws(SystemError) -> ListenerPlan {
-        try ListenerPlan(from: sockets, to: settings) { address, error in
+        try ListenerPlan(from: sockets, to: settings, workers: workers.count) { address, error in
             guard Interceptor.mayLack(address, error, settings) else { return false }
             log.info("no redirected connections over IPv6", metadata: ["reason": "\(error)"])
             return true
@@ -20,11 +20,13 @@ extension ProxyServer {
         sockets = plan.sockets
         let detection = DeadPeerDetection(settings.tcp)
         func ofRole(_ role: ListenerRole) -> [ListeningSocket] { sockets[role, default: []].map(\.socket) }
-        listeners.listen(on: ofRole(.client), detection)
+        for (index, share) in sockets[.client, default: []].shares(among: workers.count).enumerated() {
+            workers.tell(index) { $0.listeners.listen(on: share, detection) }
+        }
         observability.adminServer?.listen(on: ofRole(.admin))
-        let others = listeners.endpoints + ofRole(.admin).compactMap(\.place.endpoint)
+        let others = (ofRole(.client) + ofRole(.admin)).compactMap(\.place.endpoint)
         interceptor.listen(on: ofRole(.redirect), others: others, detection)
-        observability.places = listeners.places
+        observability.places = endpoints
         connectInterceptor()
     }
 
@@ -57,7 +59,7 @@ extension ProxyServer {
         let plan = try plan(settings)
         do {
             try observability.reconfigure(settings)
-            try resolver.reconfigure(Resolver.Options(settings, mark: mark))
+            try workers.local.resolver.reconfigure(Resolver.Options(settings, mark: mark))
         } catch {
             plan.abandon()
             try? observability.reconfigure(loaded.settings)
@@ -70,9 +72,15 @@ extension ProxyServer {
         observability.lifecycle.needsRestart = needRestart.map(\.key)
         loaded = new
         carryOut(plan, settings)
-        dataPlane.dialer.reconfigure(Dialer.Options(settings, mark: mark))
-        dataPlane.authenticator.reconfigure(settings.access.users)
-        dataPlane.reconfigure(EngineConfiguration(settings, pseudonym: pseudonym))
+        observability.keepAccessLog(settings.log)
+        workers.local.reconfigure(settings)
+        workers.eachOther { [log, mark] worker in
+            // What the first one has taken fails here for want of memory or descriptors at most.
+            do { try worker.resolver.reconfigure(Resolver.Options(settings, mark: mark)) } catch {
+                log.error("a worker asks the former name servers", metadata: ["reason": "\(error)"])
+            }
+            worker.reconfigure(settings)
+        }
         log.info("settings reloaded", metadata: ["changes": "\(changes.count)"])
     }
 
@@ -89,16 +97,10 @@ extension ProxyServer {
         }
     }
 
-    /// The dialer asks the interceptor only while there are redirected connections.
+    /// The dialers look out for loops only while there are redirected connections.
     private func connectInterceptor() {
-        let dialer = dataPlane.dialer
-        if interceptor.endpoints.isEmpty {
-            dialer.onOpened = nil
-            dialer.comesBack = nil
-        } else {
-            dialer.onOpened = { [unowned interceptor] in interceptor.dialled($0) }
-            dialer.comesBack = { [unowned interceptor] in interceptor.comesBack($0) }
-        }
+        let loops = interceptor.endpoints.isEmpty ? nil : interceptor.loops
+        workers.each { $0.watchForLoops(loops) }
         let state = RedirectState(
             listen: interceptor.endpoints.map(\.description),
             mark: mark,

@@ -19,7 +19,7 @@ extension ProxyServer {
             log.info("told to end: parked connections have their last call now")
             phase = .stopping
             endInTime(keepingEarlier: true)
-            dataPlane.drain(lastCall: lastCall)
+            workers.drain(lastCall: lastCall)
         case .serving:
             log.info("stopping: nothing is kept any more, what is in flight is finished")
             // It is to take over nothing any more, and has accepted nothing.
@@ -32,7 +32,7 @@ extension ProxyServer {
             lastCallTimer = LoopTimer(loop: loop) { [unowned self] in closeDoors() }
             let grace = min(ProxyServer.longestGrace, loaded.settings.client.closeGrace)
             lastCallTimer?.arm(at: loop.now + lastCall + grace)
-            dataPlane.drain(lastCall: lastCall, stillAccepts: true)
+            workers.drain(lastCall: lastCall, stillAccepts: true)
         }
     }
 
@@ -42,8 +42,8 @@ extension ProxyServer {
         case .serving: break
         case .lastCall:
             // Not within an event: to accept what waits is another one.
-            if dataPlane.engine.keepsNothing { loop.afterTurn { [unowned self] in closeDoors() } }
-        case .handedOver, .stopping: if dataPlane.engine.isAtRest { loop.stop() }
+            if workers.keepNothing { loop.afterTurn { [unowned self] in closeDoors() } }
+        case .handedOver, .stopping: if workers.areAtRest { loop.stop() }
         }
     }
 
@@ -52,38 +52,38 @@ extension ProxyServer {
     private func closeDoors() {
         guard phase == .lastCall else { return }
         lastCallTimer = nil
-        listeners.close(servesBacklog: true)
+        // Before the phase changes: as long as somebody waits here, not everything is over.
+        workers.local.listeners.close(servesBacklog: true)
         interceptor.close(servesBacklog: true)
         phase = .stopping
         observability.places = []
         log.info("accepting nothing more")
-        dataPlane.drain(lastCall: lastCall)
+        workers.drain(lastCall: lastCall) { $0.listeners.close(servesBacklog: true) }
     }
 
     /// Another process accepts from now on. Parked connections keep the time that was announced to their clients,
     /// as far as `drain_timeout` allows.
     func leave() {
         phase = .handedOver
-        listeners.release()
         interceptor.release()
         observability.adminServer?.release()
         observability.places = []
-        dataPlane.onActivity = nil
+        workers.local.dataPlane.onActivity = nil
         reporter = nil
         let limit = loaded.settings.drainTimeout
         if !limit.isUnlimited {
             let end = loop.now + limit
             drainTimer = LoopTimer(loop: loop) { [unowned self] in
-                dataPlane.drain(lastCall: lastCall)
+                workers.drain(lastCall: lastCall)
                 cutOff(at: end)
             }
             let rest = max(0, limit.nanoseconds - ProxyServer.farewell.nanoseconds)
             drainTimer?.arm(at: loop.now + Interval(nanoseconds: rest))
         }
-        dataPlane.drain(lastCall: .unlimited)
+        workers.drain(lastCall: .unlimited) { $0.listeners.release() }
     }
 
-    private var lastCall: Interval { dataPlane.engine.usualLastCall }
+    private var lastCall: Interval { workers.local.dataPlane.engine.usualLastCall }
 
     /// Sets `drain_timeout` going.
     private func endInTime(keepingEarlier: Bool) {
@@ -102,9 +102,11 @@ extension ProxyServer {
     }
 
     private func cut() {
-        listeners.close(servesBacklog: false)
         interceptor.close(servesBacklog: false)
-        dataPlane.stop()
+        workers.each { worker in
+            worker.listeners.close(servesBacklog: false)
+            worker.dataPlane.stop()
+        }
         loop.stop()
     }
 }

@@ -14,7 +14,8 @@ public struct StartError: Error, CustomStringConvertible {
     public let description: String
 }
 
-/// The running daemon: one loop thread with listeners, data plane, resolver, admin server and signals.
+/// The running daemon: on the main thread's loop the first worker, admin server and signals; the other workers have
+/// threads of their own.
 public final class ProxyServer {
     /// Reads all sources of settings again.
     public typealias Loader = () throws(SettingsError) -> LoadedSettings
@@ -48,9 +49,7 @@ public final class ProxyServer {
     }
 
     let loop: EventLoop
-    let resolver: Resolver
-    let dataPlane: DataPlane
-    let listeners: ClientListeners
+    let workers: Workers
     let interceptor: Interceptor
     /// SO_MARK of the sockets that are opened; 0 for none.
     let mark: UInt32
@@ -89,42 +88,42 @@ public final class ProxyServer {
         let wantedMark = UInt32(clamping: settings.redirect.mark.count)
         let markObstacle = wantedMark == 0 ? nil : Sockets.obstacle(toMark: wantedMark)
         mark = markObstacle == nil ? wantedMark : 0
-        do {
-            loop = try EventLoop()
-            resolver = try Resolver(loop: loop, options: Resolver.Options(settings, mark: mark))
-        } catch {
-            throw StartError(description: "\(error)")
-        }
-        let dialer = Dialer(loop: loop, resolver: resolver, options: Dialer.Options(settings, mark: mark))
         var random = SystemRandomNumberGenerator()
         pseudonym = ProxyServer.makePseudonym(&random)
-        dataPlane = DataPlane(
-            loop: loop,
-            dialer: dialer,
-            configuration: EngineConfiguration(settings, pseudonym: pseudonym),
-            seed: random.next()
-        )
-        dataPlane.authenticator.reconfigure(settings.access.users)
-        loop.handler = dataPlane
-        listeners = ClientListeners(loop: loop)
-        do {
-            observability = try Observability(
-                loop: loop,
-                dataPlane: dataPlane,
+        var setups = (0..<settings.workers).map { [pseudonym, mark] index in
+            WorkerSetup(
+                index: index,
+                count: settings.workers,
                 settings: settings,
-                version: start.version
+                pseudonym: pseudonym,
+                mark: mark,
+                seed: random.next()
             )
+        }
+        do {
+            loop = try EventLoop()
+            workers = try Workers(setups.removeFirst(), loop: loop)
+            observability = try Observability(workers: workers, settings: settings, version: start.version)
         } catch {
             throw StartError(description: "\(error)")
         }
         log = observability.log
-        interceptor = Interceptor(loop: loop, diagnostics: dataPlane.identity.diagnostics, log: log)
+        let diagnostics = workers.local.dataPlane.identity.diagnostics
+        interceptor = Interceptor(loop: loop, diagnostics: diagnostics, log: log)
         if let limitError {
             log.warning("the limit of descriptors stays as it is", metadata: ["reason": "\(limitError)"])
         }
         if let markObstacle { ProxyServer.tellUnmarked(log, markObstacle) }
-        try listen(settings)
-        connect()
+        do throws(StartError) {
+            try workers.start(setups)
+            observability.keepAccessLog(settings.log)
+            connect()
+            setHeld(true)
+            try listen(settings)
+        } catch {
+            workers.close()
+            throw error
+        }
     }
 
     /// Once, at start: it is no error, as long as the rules tell weir's connections by something else.
@@ -154,30 +153,20 @@ public final class ProxyServer {
             throw StartError(description: "\(error)")
         }
         observability.lifecycle.generation = inherited.predecessor?.generation ?? 1
-        if inherited.predecessor != nil { setHeld(true) }
     }
 
-    /// Whether it is left to another process to accept.
+    /// Whether nothing is accepted yet, as another process does, or as not everything is in place.
     private func setHeld(_ isHeld: Bool) {
-        listeners.setHeld(isHeld)
+        workers.each { $0.listeners.setHeld(isHeld) }
         interceptor.setHeld(isHeld)
         observability.adminServer?.setHeld(isHeld)
     }
 
     private func connect() {
-        listeners.onAccept = { [unowned self] in dataPlane.accepted($0, $1) }
-        listeners.onExhausted = { [unowned self] code in
-            observability.counters.acceptPauses += 1
-            log.warning("no descriptor or memory for another client; idle connections make room")
-            dataPlane.descriptorsExhausted()
-        }
-        interceptor.onAccept = { [unowned self] in dataPlane.intercepted($0, $1, $2) }
-        interceptor.onExhausted = listeners.onExhausted
-        dataPlane.onSettled = { [unowned self] in
-            listeners.setRoom(dataPlane.engine.canAccept)
-            interceptor.setRoom(dataPlane.engine.canAccept)
-            settled()
-        }
+        workers.onNotice = { [unowned self] in noticed($0, $1) }
+        let local = workers.local
+        interceptor.onAccept = { local.dataPlane.intercepted($0, $1, $2) }
+        interceptor.onExhausted = { _ in local.exhausted() }
         // A peer that closes while we write is an error value (EPIPE), not a reason to die.
         SignalWatch.ignore(SIGPIPE)
         for signal in [SIGTERM, SIGINT] { watch(signal) { $0.stop() } }
@@ -185,18 +174,35 @@ public final class ProxyServer {
         watch(SIGUSR2) { $0.upgrade() }
     }
 
+    private func noticed(_ worker: Int, _ notice: WorkerNotice) {
+        switch notice {
+        case .answer: break
+        case .exhausted:
+            observability.counters.acceptPauses += 1
+            log.warning("no descriptor or memory for another client; idle connections make room")
+        case .suspect(let suspicion): observability.leaks.inquire(into: suspicion, at: worker)
+        case .verdict(let report): observability.leaks.announce(report)
+        case .sampled:
+            observability.note()
+            // The first tells of each event, at once.
+            if worker > 0 { reporter?.noteActivity() }
+        case .settled:
+            if worker == 0 { interceptor.setRoom(workers.local.dataPlane.engine.canAccept) }
+            settled()
+        }
+    }
+
     private func watch(_ signal: Int32, _ handler: @escaping (ProxyServer) -> Void) {
         signals.append(SignalWatch(loop: loop, signal: signal) { [unowned self] in handler(self) })
     }
 
     /// Where apps are served.
-    public var endpoints: [String] { listeners.places }
+    public var endpoints: [String] { workers.local.listeners.places }
 
     /// Serves until a signal ends it.
     public func run() {
         if let predecessor = start.inheritance.predecessor {
             predecessorWatch = predecessor.waitForGo(loop) { [unowned self] in
-                setHeld(false)
                 begin()
             }
             predecessor.ready()
@@ -204,8 +210,8 @@ public final class ProxyServer {
             begin()
         }
         loop.run()
-        dataPlane.close()
-        resolver.close()
+        workers.close()
+        workers.local.close()
         log.info("stopped")
         observability.close()
     }
@@ -213,11 +219,13 @@ public final class ProxyServer {
     private func begin() {
         for socket in unwanted { socket.close() }
         unwanted = []
+        setHeld(false)
         var told: Logger.Metadata = [
             "listen": "\(endpoints.joined(separator: ", "))", "admin": "\(observability.adminPlaces)",
         ]
-        let inherited = sockets.values.joined().filter(\.socket.isKeptByManager).map(
-            \.socket.place.description
+        if workers.count > 1 { told["workers"] = "\(workers.count)" }
+        let inherited = Set(
+            sockets.values.joined().filter(\.socket.isKeptByManager).map(\.socket.place.description)
         )
         if !inherited.isEmpty { told["inherited"] = "\(inherited.sorted().joined(separator: ", "))" }
         if observability.lifecycle.generation > 1 {
@@ -225,8 +233,12 @@ public final class ProxyServer {
         }
         log.info("serving", metadata: told)
         tellInterception()
-        reporter = ServiceReporter(loop: loop) { [unowned self] in figures() }
-        if let reporter { dataPlane.onActivity = { [unowned reporter] in reporter.noteActivity() } }
+        reporter = ServiceReporter(loop: loop, areAlive: { [unowned self] in askWorkers($0) }) {
+            [unowned self] in figures()
+        }
+        if let reporter {
+            workers.local.dataPlane.onActivity = { [unowned reporter] in reporter.noteActivity() }
+        }
         reporter?.ready()
     }
 
@@ -242,13 +254,18 @@ public final class ProxyServer {
         )
     }
 
+    /// Calls `then` once every worker has answered.
+    private func askWorkers(_ then: @escaping () -> Void) {
+        workers.gather(within: .unlimited, { _ in true }, then: { _ in then() })
+    }
+
     /// What `systemctl status` shows.
     private func figures() -> String {
-        let pool = dataPlane.engine.pool.counts()
-        let leaking = dataPlane.engine.policy.ownersByVerdict()[Int(Verdict.leaking.rawValue)]
+        let sample = workers.sample()
+        let now = sample.history
         let state = phase == .serving ? "serving on \(endpoints.joined(separator: ", "))" : "draining"
-        return "\(state): \(dataPlane.engine.clientCount) clients, "
-            + "\(pool.dialling + pool.leased + pool.idle) upstream connections (\(pool.idle) idle), "
-            + "\(dataPlane.engine.tunnels) tunnels, \(pool.waiting) waiting, \(leaking) leaking apps"
+        return
+            "\(state): \(now.clients) clients, \(now.upstreams) upstream connections (\(sample.idle) idle), "
+            + "\(now.tunnels) tunnels, \(now.waiting) waiting, \(now.leaking) leaking apps"
     }
 }

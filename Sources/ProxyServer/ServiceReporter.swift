@@ -2,7 +2,7 @@ import Basics
 import Reactor
 
 /// Tells the service manager how weir is doing: ready, reloading, stopping; a line of live figures; and, for a
-/// service with `WatchdogSec=`, that the loop turns.
+/// service with `WatchdogSec=`, that the loops turn.
 ///
 /// Nothing of it wakes up an idle process but the watchdog: the figures are looked at only after something has
 /// happened, and at a modest pace.
@@ -10,6 +10,8 @@ final class ServiceReporter {
     private let loop: EventLoop
     private let notifier: ServiceNotifier
     private let figures: () -> String
+    private let areAlive: (@escaping () -> Void) -> Void
+    private var isAsking = false
     private var statusTimer: LoopTimer?
     private var watchdog: LoopTimer?
     private var lastStatus = ""
@@ -19,11 +21,13 @@ final class ServiceReporter {
     ///
     /// - Parameters:
     ///   - pace: between two looks at the figures.
+    ///   - areAlive: calls what it is given as soon as all other loops have been seen turning.
     ///   - figures: what `systemctl status` is to show now.
     init?(
         loop: EventLoop,
         notifier: ServiceNotifier? = ServiceNotifier(),
         pace: Interval = .seconds(5),
+        areAlive: @escaping (@escaping () -> Void) -> Void = { $0() },
         figures: @escaping () -> String
     ) {
         guard let notifier else { return nil }
@@ -31,6 +35,7 @@ final class ServiceReporter {
         self.loop = loop
         self.notifier = notifier
         self.figures = figures
+        self.areAlive = areAlive
         statusTimer = LoopTimer(loop: loop) { [unowned self] in tellFigures() }
     }
 
@@ -76,10 +81,22 @@ final class ServiceReporter {
         guard let interval = ServiceNotifier.watchdogInterval() else { return }
         let pace = interval.scaled(by: 1, over: 2)
         watchdog = LoopTimer(loop: loop) { [unowned self] in
-            notifier.alive()
+            tellAlive()
             watchdog?.arm(at: loop.now + pace)
         }
-        notifier.alive()
+        tellAlive()
         watchdog?.arm(at: loop.now + pace)
+    }
+
+    /// Says nothing while one of the loops does not answer.
+    private func tellAlive() {
+        if isAsking { return }
+        isAsking = true
+        areAlive { [weak self] in
+            guard let self else { return }
+            isAsking = false
+            // Another process may tell by now.
+            if watchdog != nil { notifier.alive() }
+        }
     }
 }

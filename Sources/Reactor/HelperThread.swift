@@ -1,4 +1,5 @@
 public import Basics
+internal import CLinux
 internal import Glibc
 
 /// A thread for work that may block. It takes no signals, so that they all reach the loop; a write to a pipe
@@ -14,8 +15,9 @@ public struct HelperThread: Sendable {
 
     /// Starts the thread.
     ///
+    /// - Parameter name: what it is called where threads are shown, in 15 bytes; nil: as the process.
     /// - Throws: `SystemError` where the process may have no further thread (EAGAIN) or descriptor.
-    public init(_ run: @escaping @Sendable () -> Void) throws(SystemError) {
+    public init(named name: String? = nil, _ run: @escaping @Sendable () -> Void) throws(SystemError) {
         let ended = try WakeUp()
         self.ended = ended
         // The new thread inherits the mask, so no signal can slip in before it sets one itself.
@@ -27,6 +29,7 @@ public struct HelperThread: Sendable {
 
         let work = Unmanaged.passRetained(
             Work {
+                if let name { weir_name_thread(name) }
                 run()
                 ended.raise()
             }

@@ -69,6 +69,13 @@ public struct ListeningSocket: Hashable, Sendable {
         return ListeningSocket(descriptor: descriptor, place: .unix(path), file: file)
     }
 
+    /// The same socket under another descriptor: connections go to whoever accepts them first.
+    public func duplicate() throws(SystemError) -> ListeningSocket {
+        let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+        if copy < 0 { throw SystemError("share \(place)", code: errno) }
+        return ListeningSocket(descriptor: copy, place: place, isKeptByManager: isKeptByManager)
+    }
+
     /// Whether other sockets of this user's may listen on the same address (SO_REUSEPORT).
     public func setShared(_ isShared: Bool) {
         if place.endpoint != nil {

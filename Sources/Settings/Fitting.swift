@@ -8,6 +8,9 @@ struct Fitting {
     /// Descriptors that are not connections: standard streams, epoll, listeners, resolver, log, files being
     /// read.
     static let descriptorSlack = 64
+    /// Those of each further worker.
+    static let slackOfWorker = 16
+    static let mostWorkers = 64
     /// What `auto` is for `redirect.mark`. It shares no bit with the marks of kube-proxy (0x4000, 0x8000),
     /// Calico (0xffff0000), Cilium (0x0f00) and the AWS CNI (0x80).
     static let usualMark = 0x3077
@@ -41,7 +44,8 @@ struct Fitting {
     // MARK: The host
 
     private mutating func fitDescriptors() {
-        let usable = facts.descriptorLimit - Self.descriptorSlack
+        let slack = Self.descriptorSlack + Self.slackOfWorker * (settings.workers - 1)
+        let usable = facts.descriptorLimit - slack
         let keys = ["client.max_connections", "upstream.max_connections"]
         guard refused.isDisjoint(with: keys) else {
             // Neither can be worked out without the other, and nothing can be compared with them.
@@ -51,7 +55,7 @@ struct Fitting {
         guard usable >= 2 else {
             let problem =
                 "the descriptor limit (RLIMIT_NOFILE, hard) is \(facts.descriptorLimit);"
-                + " weir needs at least \(Self.descriptorSlack + 2): raise it with LimitNOFILE= or ulimit -Hn"
+                + " weir needs at least \(slack + 2): raise it with LimitNOFILE= or ulimit -Hn"
             complaints.append(SettingComplaint(at: nil, problem))
             refused.formUnion(keys)
             return
@@ -74,7 +78,7 @@ struct Fitting {
         }
         let sum = "\(settings.client.maxConnections.count) + \(settings.upstream.maxConnections.count)"
         let problem =
-            "client.max_connections and upstream.max_connections (\(sum)) and \(Self.descriptorSlack) more"
+            "client.max_connections and upstream.max_connections (\(sum)) and \(slack) more"
             + " descriptors exceed the descriptor limit of \(facts.descriptorLimit) (RLIMIT_NOFILE, hard);"
             + " write at most \(usable) for both together, or raise it with LimitNOFILE= or ulimit -Hn"
         complaints.append(
@@ -134,6 +138,14 @@ struct Fitting {
             (("limits.uri_size", \.limits.uriSize), ("limits.head_size", \.limits.headSize)),
         ]
         for (smaller, larger) in pairs { order(smaller, larger) }
+        // Each worker has a part of every bound.
+        let shared: [Operand<Int>] = [
+            clients, ("client.max_parked_per_owner", \.client.maxParkedPerOwner),
+            ("client.max_stalled_per_owner", \.client.maxStalledPerOwner), tunnels,
+            ("tunnel.max_quiet_per_destination", \.tunnel.maxQuietPerDestination), upstreams,
+            perDestination, idle, idlePerDestination, dials, ("upstream.max_queue", \.upstream.maxQueue),
+        ]
+        for bound in shared { order(("workers", \.workers), bound) }
     }
 
     private mutating func fitDurations() {

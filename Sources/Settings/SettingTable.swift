@@ -113,6 +113,13 @@ public enum SettingTable {
             "drain_timeout", .duration(unlimited: true), \.drainTimeout, default: "30s",
             "How long a stopping weir, or one that has handed over, waits for exchanges and tunnels to end."
         ),
+        Setting(
+            "workers", .count(from: 1, to: Fitting.mostWorkers), \.workers, default: "1", reloadable: false,
+            """
+            Threads that serve apps, each on a core of its own. One serves tens of thousands of requests a second; \
+            more are for a host where that is not enough. All bounds are bounds of the whole process.
+            """
+        ),
     ]
 
     // swift-format-ignore

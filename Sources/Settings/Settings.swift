@@ -44,6 +44,8 @@ public struct Settings: Sendable, Equatable {
     public var pseudonym: String?
     /// How long a stopping process waits for exchanges and tunnels to end. May be unlimited.
     public var drainTimeout = Interval.zero
+    /// Threads that serve apps.
+    public var workers = 0
 
     /// Only the loader starts from nothing.
     init() {}

@@ -88,6 +88,20 @@ public struct HistorySample: Sendable {
         bytes = engine.statistics.bytesUp &+ engine.statistics.bytesDown
         durations = engine.statistics.durations.counts
     }
+
+    /// Takes over what another worker saw; its leaking owners may be the same, and are left to the caller.
+    public mutating func add(_ other: HistorySample) {
+        clientPorts += other.clientPorts
+        upstreamPorts += other.upstreamPorts
+        clients += other.clients
+        upstreams += other.upstreams
+        waiting += other.waiting
+        tunnels += other.tunnels
+        requests += other.requests
+        failures += other.failures
+        bytes &+= other.bytes
+        durations.add(other.durations)
+    }
 }
 
 extension EngineStatistics {

@@ -17,6 +17,7 @@ public enum PrometheusText {
     ) {
         writeProcess(snapshot.process, &buffer)
         writeState(snapshot, &buffer)
+        writeWorkers(snapshot.workers, &buffer)
         writeClients(snapshot, &buffer)
         writeIntercepted(snapshot, &buffer)
         writeExchanges(snapshot, &buffer)
@@ -108,6 +109,19 @@ public enum PrometheusText {
             "Events for connections that were already gone.",
             snapshot.engine.staleEvents
         )
+    }
+
+    private static func writeWorkers(_ workers: [WorkerLoad], _ buffer: inout ByteBuffer) {
+        var name = "weir_worker_client_connections"
+        buffer.family(name, .gauge, "Client connections by worker.")
+        for (index, worker) in workers.enumerated() {
+            buffer.sample(name, "worker", "\(index)", worker.clients)
+        }
+        name = "weir_worker_requests_total"
+        buffer.family(name, .counter, "Requests whose head was read, by worker.")
+        for (index, worker) in workers.enumerated() {
+            buffer.sample(name, "worker", "\(index)", worker.requests)
+        }
     }
 
     private static func writeClients(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {

@@ -40,6 +40,8 @@ public struct ProxySnapshot: Sendable {
     public var redirect = RedirectState()
     /// What only the shell knows.
     public var process = ProcessFigures()
+    /// What each worker has to do.
+    public var workers: [WorkerLoad] = []
 
     /// Nothing has happened yet.
     public init() {}
@@ -68,6 +70,13 @@ public struct ProxySnapshot: Sendable {
         isDraining = engine.isDraining || engine.isWindingDown
         configuration = engine.configuration
         self.process = process
+        workers = [
+            WorkerLoad(
+                clients: engine.clientCount,
+                upstreams: engine.pool.connectionCount,
+                requests: engine.statistics.requests
+            )
+        ]
     }
 }
 

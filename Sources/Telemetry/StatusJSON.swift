@@ -24,6 +24,7 @@ public enum StatusJSON {
     ) {
         buffer.beginObject()
         writeProcess(snapshot, &buffer)
+        writeWorkers(snapshot.workers, &buffer)
         writeClients(snapshot, &buffer)
         writeTunnelsAndQueue(snapshot, &buffer)
         LeaksJSON.writeUnhealthy(owners, now, &buffer)
@@ -80,6 +81,19 @@ public enum StatusJSON {
         buffer.member("upgrades_failed", lifecycle.upgradesFailed)
         buffer.member("upgrade_error", optional: lifecycle.upgradeError)
         buffer.endObject()
+    }
+
+    /// How evenly the workers share what there is to do.
+    private static func writeWorkers(_ workers: [WorkerLoad], _ buffer: inout ByteBuffer) {
+        buffer.beginArray("workers")
+        for worker in workers {
+            buffer.beginObject()
+            buffer.member("clients", worker.clients)
+            buffer.member("upstreams", worker.upstreams)
+            buffer.member("requests", worker.requests)
+            buffer.endObject()
+        }
+        buffer.endArray()
     }
 
     static func writeClients(_ snapshot: ProxySnapshot, _ buffer: inout ByteBuffer) {

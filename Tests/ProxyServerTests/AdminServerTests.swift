@@ -14,19 +14,26 @@ final class TestPages: AdminPages {
     var rendered = 0
     var orders: [AdminOrder] = []
 
-    func writeMetrics(to buffer: inout ByteBuffer) {
-        rendered += 1
-        buffer.append(metrics)
+    /// Answers that are left to the test.
+    var delayed: [() -> Void]?
+    var isStuck = false
+
+    func show(_ page: AdminFigures, _ then: @escaping (ByteBuffer?) -> Void) {
+        if isStuck { return then(nil) }
+        var buffer = ByteBuffer()
+        switch page {
+        case .metrics:
+            rendered += 1
+            buffer.append(metrics)
+        case .leaks: buffer.append("{\"owners\":[]}\n")
+        case .status, .overview, .history: buffer.append("{}\n")
+        }
+        if delayed == nil { then(buffer) } else { delayed?.append { [buffer] in then(buffer) } }
     }
 
-    func writeLeaks(to buffer: inout ByteBuffer) { buffer.append("{\"owners\":[]}\n") }
-    func writeStatus(to buffer: inout ByteBuffer) { buffer.append("{}\n") }
-    func writeOverview(to buffer: inout ByteBuffer) { buffer.append("{}\n") }
-    func writeHistory(to buffer: inout ByteBuffer) { buffer.append("{}\n") }
-
-    func perform(_ order: AdminOrder) -> (status: UInt16, text: String) {
+    func perform(_ order: AdminOrder, _ then: @escaping (UInt16, String) -> Void) {
         orders.append(order)
-        return (200, "done")
+        then(200, "done")
     }
 }
 
@@ -283,6 +290,33 @@ struct AdminServerTests {
         #expect(world.server.connectionCount == 0 && Sockets.peek(client) == .wouldBlock)
         world.server.setHeld(false)
         #expect(try #require(world.answer(client)).hasPrefix("HTTP/1.1 200 "))
+    }
+
+    @Test("an answer may come later, and for a client that has gone it comes to nothing")
+    func later() throws {
+        let world = try AdminWorld()
+        world.pages.delayed = []
+        let gone = try world.connect()
+        try world.send(gone, get("/metrics"))
+        world.turn { world.pages.delayed?.count == 1 }
+        world.close(gone)
+        world.turn { world.server.connectionCount == 1 }
+        let client = try world.connect()
+        try world.send(client, get("/status"))
+        world.turn { world.pages.delayed?.count == 2 }
+        #expect(Sockets.peek(client) == .wouldBlock)
+        for answer in world.pages.delayed?.reversed() ?? [] { answer() }
+        let answer = try #require(world.answer(client))
+        #expect(answer.hasPrefix("HTTP/1.1 200 ") && content(answer) == "{}\n")
+        world.turn { world.server.connectionCount == 0 }
+    }
+
+    @Test("where figures cannot be had, that is said")
+    func unavailable() throws {
+        let world = try AdminWorld()
+        world.pages.isStuck = true
+        let answer = try world.ask(get("/metrics"))
+        #expect(answer.hasPrefix("HTTP/1.1 503 ") && content(answer) == "not all workers answer\n")
     }
 
     @Test("closing cuts the connections and frees the address")

@@ -27,6 +27,14 @@ struct ListenerPlanTests {
         try ListenerPlan(from: present, to: settings, mayLack: { _, _ in false })
     }
 
+    private func plan(
+        _ present: ServingSockets,
+        _ settings: Settings,
+        workers: Int
+    ) throws(SystemError) -> ListenerPlan {
+        try ListenerPlan(from: present, to: settings, workers: workers, mayLack: { _, _ in false })
+    }
+
     private func port(_ socket: ServingSocket?) throws -> UInt16 {
         try #require(socket?.socket.place.endpoint).port
     }
@@ -105,5 +113,49 @@ struct ListenerPlanTests {
         ] {
             #expect(ListenerRole(named: name) == role)
         }
+    }
+
+    @Test("each worker has a socket of its own on each address of apps, and the first one those of files")
+    func workers() throws {
+        let path = P_tmpdir + "/weir-plan-\(getpid()).sock"
+        let settings = try settings {
+            $0.listen = [.network(address(0)), .unix(path: path), .network(address(0, "127.0.0.2"))]
+        }
+        let first = try plan([:], settings, workers: 3)
+        let shares = try #require(first.sockets[.client]).shares(among: 3)
+        #expect(shares.map(\.count) == [3, 2, 2])
+        let places = shares.map { $0.compactMap(\.place.endpoint) }
+        #expect(places[0] == places[1] && places[1] == places[2])
+        #expect(Set(shares.joined().map(\.descriptor)).count == 7)
+        // Who comes from outside finds the address taken.
+        #expect {
+            _ = try ListeningSocket.open(on: places[0][0])
+        } throws: { ($0 as? SystemError)?.code == EADDRINUSE }
+        let again = try plan(first.sockets, settings, workers: 3)
+        #expect(again.sockets == first.sockets && again.removed.values.joined().isEmpty)
+        close(first.sockets)
+    }
+
+    @Test("of what was inherited the workers share what there is, and lose nothing")
+    func inherited() throws {
+        let open = try ListeningSocket.open(on: Endpoint(address: .v4(0x7f00_0001), port: 0))
+        let port = try #require(open.place.endpoint).port
+        let settings = try settings { $0.listen = [.network(address(port))] }
+        let more = try plan([.client: [ServingSocket(socket: open, configured: nil)]], settings, workers: 2)
+        let shares = try #require(more.sockets[.client]).shares(among: 2)
+        #expect(shares.map(\.count) == [1, 1] && shares[0] == [open])
+        #expect(shares[1][0] != open && shares[1][0].place == open.place)
+        // Whichever of the two accepts, it is the same backlog.
+        let client = try Sockets.openStream(to: Endpoint(address: .v4(0x7f00_0001), port: port)).get()
+        guard case .accepted(let accepted, _) = Sockets.accept(shares[1][0].descriptor) else {
+            return #expect(Bool(false), "nobody came")
+        }
+        #expect(Sockets.accept(open.descriptor) == .wouldBlock)
+        // The process after this one has fewer workers.
+        let fewer = try plan(more.sockets, settings, workers: 1)
+        #expect(fewer.sockets[.client]?.count == 2)
+        #expect(try #require(fewer.sockets[.client]).shares(among: 1).map(\.count) == [2])
+        for descriptor in [client, accepted] { Sockets.close(descriptor) }
+        close(fewer.sockets)
     }
 }

@@ -81,7 +81,9 @@ struct PrecedenceTests {
 
     @Test("all but the mark, which rules in force name, change at run time")
     func reloadable() {
-        #expect(SettingTable.descriptions.filter { !$0.reloadable }.map(\.key) == ["redirect.mark"])
+        #expect(
+            SettingTable.descriptions.filter { !$0.reloadable }.map(\.key) == ["workers", "redirect.mark"]
+        )
     }
 
     @Test("what changed between two readings is told, with whether it takes a restart")

@@ -45,6 +45,7 @@ struct MetricsPageTests {
     private func text() -> String {
         var snapshot = Fixture.snapshot()
         snapshot.process.libraries.append(("c_ares", "1.18.1"))
+        snapshot.workers = [WorkerLoad](repeating: WorkerLoad(), count: 64)
         snapshot.clientPorts.limit = 28_232
         snapshot.clientPorts.growth = 2
         snapshot.upstreamPorts.limit = 25_000

@@ -25,7 +25,7 @@ struct StatusJSONTests {
             "uptime":61.500000,"process":{"descriptors":17,"descriptor_limit":1024,"resident_bytes":8388608,\
             "processor_time":0.250000,"log_lines_dropped":0,"reloads":0,"reloads_refused":0},\
             "lifecycle":{"generation":1,"reload_error":null,"settings_changed":0,"needs_restart":[],"upgrading":false,\
-            "upgrades_failed":0,"upgrade_error":null},"clients":\
+            "upgrades_failed":0,"upgrade_error":null},"workers":[],"clients":\
             {"total":4,"limit":4096,"fresh":0,"reading_head":0,"waiting":0,"exchanging":1,"parked":3,"unread":0,\
             "tunnel":0,"ending":0,"owners":1,"owners_healthy":0,"owners_churning":0,"owners_leaking":0,\
             "stalled":0},"tunnels":{"open":2,"limit":1024},"queue":{"waiting":0,\

@@ -15,7 +15,7 @@ let common: [SwiftSetting] = [
     .enableExperimentalFeature("Lifetimes"),
     // Small functions of one module are inlined into another. And the law of exclusivity, as far as only the running
     // program can check it, is checked in debug builds, by all tests: in the loop's objects it costs a seventh of all
-    // instructions of an exchange (Benchmarks/instructions).
+    // instructions of an exchange (Benchmarks/check).
     .unsafeFlags(
         ["-cross-module-optimization", "-enforce-exclusivity=unchecked"],
         .when(configuration: .release)

@@ -118,7 +118,9 @@ struct OriginTable {
         _ name: Span<UInt8>
     ) -> Bool {
         // Field by field: the whole origin would be copied, its texts retained.
-        guard origins[id].hash == hash, origins[id].kind == kind, origins[id].port == port else { return false }
+        guard origins[id].hash == hash, origins[id].kind == kind, origins[id].port == port else {
+            return false
+        }
         return OriginTable.isSame(host, origins[id].host) && OriginTable.isSame(name, origins[id].name)
     }
 

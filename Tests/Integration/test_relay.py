@@ -3,6 +3,7 @@ and pipes only while something is in them."""
 
 import hashlib
 import os
+import pathlib
 import threading
 import unittest
 
@@ -10,8 +11,16 @@ from harness import Truncated, WeirTestCase, eventually, request
 
 MIB = 1 << 20
 SIZE = 50 * MIB
-#: What the kernels between origin and client hold of one flow that nobody reads, generously.
-IN_FLIGHT = 24 * MIB
+
+
+def kernel_limit(name):
+    """Most bytes that the kernel keeps for one direction of a socket (tcp(7))."""
+    return int(pathlib.Path(f"/proc/sys/net/ipv4/{name}").read_text().split()[2])
+
+
+#: What the kernels between origin and client hold of one flow that nobody reads: two sockets' worth on either side of
+#: weir, and what weir's pipe and block hold.
+IN_FLIGHT = 2 * (kernel_limit("tcp_rmem") + kernel_limit("tcp_wmem")) + 4 * MIB
 #: Two descriptors for each of the pipes that one loop lends at most.
 MOST_PIPE_ENDS = 64
 

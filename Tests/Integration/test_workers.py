@@ -424,9 +424,10 @@ class UpgradeTests(unittest.TestCase):
         self.assertEqual(supervisor.stop(), 0)
 
     def test_a_worker_that_hangs_is_noticed_by_the_watchdog(self):
-        supervisor = self.supervise(config="workers: 2\n", watchdog=2.0).start()
+        # Pinged each 3 s, it runs out 3 to 6 s after the last answer: behind that of /status, which waits for 2 s.
+        supervisor = self.supervise(config="workers: 2\n", watchdog=6.0).start()
         watch = Stopwatch()
-        eventually(lambda: watch.seconds > 5, 10)
+        eventually(lambda: watch.seconds > 8, 15)
         self.assertEqual(supervisor.killed, 0, supervisor.messages)
         former = supervisor.main
         thread = hang(former, "worker-1")
@@ -435,7 +436,7 @@ class UpgradeTests(unittest.TestCase):
         answer = peer.exchange("GET /status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         peer.close()
         self.assertEqual((answer.status, answer.content), (503, b"not all workers answer\n"))
-        eventually(lambda: supervisor.killed == 1, 10, "the watchdog ran out")
+        eventually(lambda: supervisor.killed == 1, 20, "the watchdog ran out")
         os.waitpid(thread, _WALL)
         self.assertLess(supervisor.reap(former), 0)
 

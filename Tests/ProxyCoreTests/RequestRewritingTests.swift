@@ -25,6 +25,11 @@ struct RequestRewritingTests {
             message("GET /a/b?c=d HTTP/1.1", "Host: origin.test", "Via: 1.1 weir")
         ),
         RequestRow(
+            "the version is our own, not a higher one of the client's (RFC 9110 §2.5)",
+            message("GET http://origin.test/ HTTP/1.2", "Host: origin.test"),
+            message("GET / HTTP/1.1", "Host: origin.test", "Via: 1.1 weir")
+        ),
+        RequestRow(
             "Host comes from the target, not from the client",
             message("GET http://origin.test:8080/ HTTP/1.1", "Host: liar.test"),
             message("GET / HTTP/1.1", "Host: origin.test:8080", "Via: 1.1 weir"),

@@ -167,6 +167,11 @@ struct ResponseRewritingTests {
             )
         ),
         ResponseRow(
+            "the version is our own, not a higher one of the origin's (RFC 9110 §2.5)",
+            message("HTTP/1.2 200 OK", "Content-Length: 0"),
+            head("HTTP/1.1 200 OK", "Content-Length: 0", "Via: 1.1 weir")
+        ),
+        ResponseRow(
             "chunked passes as chunked",
             message("HTTP/1.1 200 OK", "Transfer-Encoding: chunked", content: "2\r\nhi\r\n0\r\n\r\n"),
             head(

@@ -12,6 +12,8 @@ public struct RequestHead: Sendable, BitwiseCopyable {
     public var version: HTTPVersion
     /// Offset behind the CRLF of the request line.
     public var lineEnd: UInt32
+    /// Whether the version was written as `HTTP/1.1`, and not with a higher minor (RFC 9110 §2.5).
+    public var isCanonical: Bool
     /// Bytes of the whole head, from skipped empty lines to the CRLF that ends it.
     public var length: Int
 }
@@ -24,8 +26,8 @@ public struct ResponseHead: Sendable, BitwiseCopyable {
     public var status: UInt16
     /// The reason phrase; may be empty and may hold bytes above 127.
     public var reason: ByteRange
-    /// Whether the space before it was there.
-    public var hasReason: Bool
+    /// Whether the line was written as weir would: `HTTP/1.1`, and the space before the reason is there.
+    public var isCanonical: Bool
     /// Length of the status line with its CRLF.
     public var lineEnd: Int
     /// Bytes of the whole head, to the CRLF that ends it.

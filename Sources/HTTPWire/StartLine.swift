@@ -27,6 +27,7 @@ enum StartLine {
         if targetEnd == targetStart { throw .malformedRequestLine }
         line = targetEnd + 1
         let version = try parseVersion(bytes, at: &line, otherwise: .malformedRequestLine)
+        let isCanonical = bytes[line - 1] == UInt8(ascii: "1")
         try ByteScan.expectLineEnd(bytes, at: line, otherwise: .malformedRequestLine)
         line += 2
         return RequestHead(
@@ -35,6 +36,7 @@ enum StartLine {
             target: ByteRange(inHead: targetStart, targetEnd),
             version: version,
             lineEnd: UInt32(truncatingIfNeeded: line),
+            isCanonical: isCanonical,
             length: 0
         )
     }
@@ -46,6 +48,7 @@ enum StartLine {
     /// and the line stays unambiguous.
     static func parseResponse(_ bytes: Span<UInt8>, line: inout Int) throws(WireError) -> ResponseHead {
         let version = try parseVersion(bytes, at: &line, otherwise: .malformedStatusLine)
+        let isMinor1 = bytes[line - 1] == UInt8(ascii: "1")
         guard bytes[line] == ASCII.space else {
             throw ByteScan.error(for: bytes[line], otherwise: .malformedStatusLine)
         }
@@ -73,7 +76,7 @@ enum StartLine {
             version: version,
             status: status,
             reason: reason,
-            hasReason: hasReason,
+            isCanonical: isMinor1 && hasReason,
             lineEnd: line,
             length: 0
         )

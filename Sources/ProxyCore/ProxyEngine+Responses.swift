@@ -216,8 +216,7 @@ extension ProxyEngine {
     /// The status line is the origin's own, in one piece with the fields behind it, where nothing in it differs
     /// from what weir would write.
     private mutating func appendStatusAndFields(_ bytes: Span<UInt8>, _ head: ResponseHead) {
-        // Of HTTP/1.2 (RFC 9110 §2.5) too the version that is sent is 1.1.
-        if head.version == .http11 && bytes[7] == UInt8(ascii: "1") && head.hasReason {
+        if head.isCanonical {
             return HeadWriter.appendFields(bytes, fields, behind: ByteRange(0, head.lineEnd), to: &outbox)
         }
         outbox.append("HTTP/1.1 ")

@@ -53,9 +53,7 @@ extension ProxyEngine {
         _ head: RequestHead,
         _ target: RequestTarget
     ) -> Bool {
-        // The minor version that is sent is our own, and not a higher one of the client's (RFC 9110 §2.5).
-        head.version == .http11 && bytes[Int(head.lineEnd) - 3] == UInt8(ascii: "1")
-            && clients[id].interception == .none
+        head.isCanonical && clients[id].interception == .none
             && !exchanges[id].isThroughParent
             && !target.path.isEmpty && bytes[Int(target.path.start)] == UInt8(ascii: "/")
             && fields.first(.host)?.line.start == head.lineEnd

@@ -49,13 +49,14 @@ extension DataPlane {
         run: while index < actions.count {
             switch actions[index] {
             case .send(let receiver, let offset, let count) where receiver == id:
+                makeRoom(connection)
                 if isOpen { writer.addOutbox(offset..<offset + count) }
             case .forward(let receiver, let offset, let count) where receiver == id:
+                makeRoom(connection)
                 if isOpen { writer.addReceived(spanOffset + offset..<spanOffset + offset + count) }
             default: break run
             }
             index += 1
-            if let connection, writer.isFull { flush(connection) }
         }
         if let connection, isOpen {
             // An app that does not know of the proxy has its port towards the origin blocked for a minute
@@ -64,6 +65,11 @@ extension DataPlane {
             flush(connection, isLast: isLast)
         }
         return index
+    }
+
+    /// More pieces than fit go out in more than one call; the last of them together with the end.
+    private func makeRoom(_ connection: Connection?) {
+        if let connection, writer.isFull { flush(connection) }
     }
 
     private func isEnded(_ connection: Connection, by actions: ArraySlice<Action>) -> Bool {
